@@ -1,0 +1,1 @@
+"""Floor 2: the only control flow between model and code."""

@@ -1,0 +1,84 @@
+"""One request to a model: reserved, sent, recorded, settled. The only place where a model is called."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from rlm_kernel.engine.limits import Ledger
+from rlm_kernel.engine.settings import Settings
+from rlm_kernel.errors import ModelError, RLMError
+from rlm_kernel.models import Model, Reply, Request
+from rlm_kernel.trace import ErrorInfo, ModelReplied, Recorder
+
+
+class Asker:
+    """Asks models for one run. `concurrency` requests at a time, the whole tree together."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, recorder: Recorder) -> None:
+        self._ledger = ledger
+        self._recorder = recorder
+        self._slots = asyncio.Semaphore(settings.concurrency)
+
+    async def ask(self, model: Model, request: Request, *, beyond_limits: bool = False) -> Reply:
+        """The reply, recorded. Raises `LimitExceeded` before sending, `ModelError` after.
+
+        `beyond_limits` is for the last turn of a call that reached a limit: it is counted but not refused.
+        """
+        async with self._slots:
+            if beyond_limits:
+                return await self._send(model, request)
+            with self._ledger.request(request):
+                return await self._send(model, request)
+
+    async def _send(self, model: Model, request: Request) -> Reply:
+        started = time.monotonic()
+        try:
+            reply = await model.reply(request)
+        except RLMError as error:
+            self._failed(model, request, started, error)
+            raise
+        except Exception as error:
+            wrapped = ModelError(f"{type(error).__name__}: {error}", model=request.model)
+            self._failed(model, request, started, wrapped)
+            raise wrapped from error
+        self._ledger.settle(reply.usage)
+        self._recorder.record(
+            ModelReplied(
+                call_id=request.call_id,
+                turn=request.turn,
+                text=reply.text,
+                model=reply.model,
+                mode=model.mode,
+                seconds=time.monotonic() - started,
+                request_hash=request.hash,
+                usage=reply.usage,
+                retries=reply.retries,
+                finish_reason=reply.finish_reason,
+                reasoning=reply.reasoning,
+            )
+        )
+        return reply
+
+    def _failed(self, model: Model, request: Request, started: float, error: RLMError) -> None:
+        self._recorder.record(
+            ModelReplied(
+                call_id=request.call_id,
+                turn=request.turn,
+                text="",
+                model=request.model,
+                mode=model.mode,
+                seconds=time.monotonic() - started,
+                request_hash=request.hash,
+                retries=error.retries if isinstance(error, ModelError) else 0,
+                error=error_info(error),
+            )
+        )
+
+
+def error_info(error: BaseException) -> ErrorInfo:
+    """An exception of ours as data."""
+    return ErrorInfo(type=type(error).__name__, message=str(error))
+
+
+__all__ = ["Asker", "error_info"]

@@ -1,0 +1,95 @@
+"""`Ledger`: the limits of a whole run, at any depth: reserved before something is asked, settled after.
+
+Runs on the engine's loop thread, so nothing can come between looking and reserving.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rlm_kernel.engine.settings import Settings
+from rlm_kernel.errors import LimitExceeded
+from rlm_kernel.models import Request
+from rlm_kernel.models.base import CHARS_PER_TOKEN
+from rlm_kernel.trace import Usage
+
+REPLY_TOKENS = 1_000
+"""What a reply is reckoned at before it is there, where the settings name no maximum."""
+
+
+class Ledger:
+    """What a run has used of what it may."""
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._start = clock()
+        self.calls = 0
+        self.tokens = 0
+        self._reserved = 0
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken."""
+        return self._clock() - self._start
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it may still take; None without a limit."""
+        limit = self._settings.max_seconds
+        return None if limit is None else max(0.0, limit - self.seconds)
+
+    def take_calls(self, count: int) -> None:
+        """Counts sub-calls, all or none. Raises `LimitExceeded` before any of them is made."""
+        limit = self._settings.max_calls
+        if limit is not None and self.calls + count > limit:
+            left = limit - self.calls
+            raise LimitExceeded(
+                f"{count:,} sub-calls were asked for and {left:,} of {limit:,} are left in this run. "
+                "Put more text into each prompt, or do it in Python.",
+                limit="max_calls",
+                used=self.calls,
+                allowed=limit,
+            )
+        self.calls += count
+
+    @contextmanager
+    def request(self, request: Request) -> Iterator[None]:
+        """Reserves the tokens of a request while it is under way. Raises `LimitExceeded`."""
+        self.check_time()
+        worst = self._worst(request)
+        limit = self._settings.max_tokens
+        if limit is not None and self.tokens + self._reserved + worst > limit:
+            raise LimitExceeded(
+                f"a request of about {worst:,} tokens would pass the run's limit: {self.tokens:,} of {limit:,} are used"
+                + (f" and {self._reserved:,} reserved by requests under way." if self._reserved else "."),
+                limit="max_tokens",
+                used=self.tokens,
+                allowed=limit,
+            )
+        self._reserved += worst
+        try:
+            yield
+        finally:
+            self._reserved -= worst
+
+    def settle(self, usage: Usage) -> None:
+        """Counts what a request really used."""
+        self.tokens += usage.tokens
+
+    def check_time(self) -> None:
+        """Raises `LimitExceeded` when the run's time is over."""
+        limit = self._settings.max_seconds
+        if limit is not None and self.seconds >= limit:
+            raise LimitExceeded(
+                f"the run's {limit:g} s are over.", limit="max_seconds", used=self.seconds, allowed=limit
+            )
+
+    def _worst(self, request: Request) -> int:
+        sent = sum(len(message.content) for message in request.messages) // CHARS_PER_TOKEN
+        return sent + (request.max_output_tokens or REPLY_TOKENS)
+
+
+__all__ = ["REPLY_TOKENS", "Ledger"]

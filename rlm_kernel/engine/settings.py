@@ -1,0 +1,78 @@
+"""Every option of a run in one frozen value. Children get it by `dataclasses.replace`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from rlm_kernel.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The options of a run. Limits belong to the whole tree; None means without that limit."""
+
+    max_turns: int = 20
+    """Turns of one rlm call."""
+    max_calls: int | None = 500
+    """Sub-calls of the whole run, at any depth."""
+    max_depth: int = 2
+    """The deepest sub-call. 0: no sub-calls. 1: plain requests only. 2: children with a REPL, which make plain
+    requests; and so on. An `rlm_query` at the limit becomes a plain request."""
+    max_tokens: int | None = None
+    """Input and output tokens of the whole run."""
+    max_seconds: float | None = None
+    """Seconds of the whole run."""
+    max_errors: int = 5
+    """Turns in a row, in one rlm call, whose code fails or that have no code."""
+    concurrency: int = 64
+    """Requests under way at the same time, in the whole run."""
+    max_workers: int = 8
+    """Children with a REPL at the same time, at each depth; each is a process."""
+    block_seconds: float = 60.0
+    """A block's own time, without its sub-calls."""
+    request_seconds: float = 120.0
+    """A request with all its retries."""
+    output_chars: int = 20_000
+    """Characters of a block's output that go back to the model."""
+    temperature: float | None = None
+    """Left to the server when None."""
+    max_output_tokens: int | None = None
+    """Tokens of one reply; left to the server when None."""
+    trace_dir: str | Path | None = ".rlm"
+    """Where traces go; None keeps them in memory only."""
+
+    def __post_init__(self) -> None:
+        for name in (
+            "max_turns",
+            "max_errors",
+            "concurrency",
+            "max_workers",
+            "block_seconds",
+            "request_seconds",
+        ):
+            _at_least(self, name, 1e-9)
+        for name in ("max_calls", "max_depth"):
+            _at_least(self, name, 0)
+        for name in ("max_tokens", "max_seconds", "max_output_tokens"):
+            _at_least(self, name, 1e-9)
+        _at_least(self, "output_chars", 200)
+
+    def recorded(self) -> dict[str, Any]:
+        """The options as the trace keeps them: every one but the trace's own place."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "trace_dir"}
+
+
+def _at_least(settings: Settings, name: str, least: float) -> None:
+    value = getattr(settings, name)
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(f"{name} takes a number, not {value!r}", setting=name)
+    if not value >= least:
+        wanted = f"at least {least:g}" if least >= 1 or least == 0 else "more than 0"
+        raise ConfigError(f"{name} must be {wanted}, not {value!r}", setting=name)
+
+
+__all__ = ["Settings"]

@@ -1,0 +1,44 @@
+"""The one private event-loop thread that all engines, workers and connections of a process live on.
+
+The user's thread is never part of it: a notebook cell waits for a future, so Ctrl-C reaches the cell at once and
+can cancel the run from outside. The thread lives as long as the process, which is also what a worker needs of
+the thread that starts it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import os
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+NAME = "rlm-engine"
+_lock = threading.Lock()  # keeps two first runs from starting two threads
+_loops: dict[int, asyncio.AbstractEventLoop] = {}
+
+
+def submit(work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+    """A future of the coroutine, which runs on the engine thread in the caller's contextvars."""
+    return asyncio.run_coroutine_threadsafe(work, _loop())
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    # Keyed by process: a fork has the entry but not the thread.
+    with _lock:
+        if os.getpid() not in _loops:
+            _loops[os.getpid()] = _start()
+        return _loops[os.getpid()]
+
+
+def _start() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    run = contextvars.copy_context().run
+    threading.Thread(target=run, args=(loop.run_forever,), name=NAME, daemon=True).start()
+    return loop
+
+
+__all__ = ["NAME", "submit"]

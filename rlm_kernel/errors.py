@@ -1,0 +1,166 @@
+"""Everything that can go wrong, as one tree. A message names the next move; the facts are fields.
+
+    RLMError
+    ├── ConfigError                 a setting that cannot work
+    ├── ContextError                the context cannot be moved to where code runs
+    ├── ModelError                  a model gave no usable reply
+    │   ├── KeyRejected             401, 403: the key is missing or wrong
+    │   ├── ModelNotFound           404: no such model or path on this server
+    │   ├── RequestRejected         other 4xx: the server will not take this request
+    │   ├── RateLimited             429, after every retry
+    │   ├── ServerFailed            5xx, after every retry
+    │   ├── ServerUnreachable       no connection, or no reply before the deadline
+    │   └── BadReply                a reply that is malformed or empty
+    ├── ReplError                   the place where code runs failed
+    │   ├── WorkerLost              the worker process ended without being asked to
+    │   └── ProtocolError           a frame that breaks the protocol
+    ├── LimitExceeded               a limit of the whole run is reached
+    ├── NoAnswer                    a run ended without an answer; carries the run
+    └── TraceError                  a trace cannot be read
+        └── TraceVersionError       written by a newer format
+
+    KeyboardInterrupt
+    └── RunInterrupted              Ctrl-C during a run; carries the run, nothing is lost
+
+Code that the model wrote badly is not here: it is data (`CodeExecuted.error`), shown to the model.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # typing itself is slow to import
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class RLMError(Exception):
+    """Any error of rlm_kernel. `run` is the run it ended, when there is one."""
+
+    run: object | None = None
+
+
+class ConfigError(RLMError):
+    """A setting that cannot work."""
+
+    def __init__(self, message: str, *, setting: str | None = None) -> None:
+        super().__init__(message)
+        self.setting = setting
+
+
+class ContextError(RLMError):
+    """The context cannot be moved to where code runs."""
+
+    def __init__(self, message: str, *, type_name: str) -> None:
+        super().__init__(message)
+        self.type_name = type_name
+
+
+class ModelError(RLMError):
+    """A model gave no usable reply. `status` is the HTTP status, `retries` how often it was tried again."""
+
+    def __init__(self, message: str, *, model: str, status: int | None = None, retries: int = 0) -> None:
+        super().__init__(message)
+        self.model = model
+        self.status = status
+        self.retries = retries
+
+
+class KeyRejected(ModelError):
+    """The server refused the key (401, 403)."""
+
+
+class ModelNotFound(ModelError):
+    """The server has no such model, or the base URL has no chat endpoint (404)."""
+
+
+class RequestRejected(ModelError):
+    """The server will not take this request (another 4xx): too long, say."""
+
+
+class RateLimited(ModelError):
+    """The server answered 429 to the request and to every retry."""
+
+
+class ServerFailed(ModelError):
+    """The server answered 5xx to the request and to every retry."""
+
+
+class ServerUnreachable(ModelError):
+    """No connection to the server, or no complete reply before the deadline."""
+
+
+class BadReply(ModelError):
+    """The reply is malformed, or has no text."""
+
+
+class ReplError(RLMError):
+    """The place where code runs failed."""
+
+
+class WorkerLost(ReplError):
+    """The worker process ended without being asked to. `exit_code` is negative for a signal."""
+
+    def __init__(self, message: str, *, exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class ProtocolError(ReplError):
+    """A frame that breaks the protocol between engine and worker."""
+
+
+class LimitExceeded(RLMError):
+    """A limit of the whole run is reached. `limit` is the setting's name."""
+
+    def __init__(self, message: str, *, limit: str, used: float, allowed: float) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.used = used
+        self.allowed = allowed
+
+
+class NoAnswer(RLMError):
+    """A run ended without an answer; `run` has its tree and trace."""
+
+
+class TraceError(RLMError):
+    """A trace cannot be read. `line` counts from 1."""
+
+    def __init__(self, message: str, *, path: Path | None = None, line: int | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+        self.line = line
+
+
+class TraceVersionError(TraceError):
+    """The trace was written by a newer format than this version reads."""
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """Ctrl-C ended a run; `run` has everything up to then."""
+
+    def __init__(self, run: object) -> None:
+        super().__init__("run interrupted: its tree, trace and partial answer are kept")
+        self.run = run
+
+
+__all__ = [
+    "BadReply",
+    "ConfigError",
+    "ContextError",
+    "KeyRejected",
+    "LimitExceeded",
+    "ModelError",
+    "ModelNotFound",
+    "NoAnswer",
+    "ProtocolError",
+    "RLMError",
+    "RateLimited",
+    "ReplError",
+    "RequestRejected",
+    "RunInterrupted",
+    "ServerFailed",
+    "ServerUnreachable",
+    "TraceError",
+    "TraceVersionError",
+    "WorkerLost",
+]

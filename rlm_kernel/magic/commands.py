@@ -1,0 +1,146 @@
+"""The line commands: `%rlm list`, `show`, `models`, `config`, `help`, `doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from IPython.core.display_functions import display
+from IPython.core.error import UsageError
+
+from rlm_kernel.engine.thread import submit
+from rlm_kernel.errors import ConfigError, RLMError
+from rlm_kernel.magic.doctor import examine
+from rlm_kernel.models import NO_MODEL, OpenAIModel
+from rlm_kernel.run import Run, load
+from rlm_kernel.trace import SUFFIX
+from rlm_kernel.views import call_text
+
+if TYPE_CHECKING:
+    from rlm_kernel.magic.magics import RlmMagics
+
+HELP = """\
+%%rlm NAME [options]      ask the question in the cell about a variable; %%rlm? lists the options
+%rlm list                 the runs of this notebook, and the traces in its folder
+%rlm show ID [CALL]       a run's tree again, or one call of it: its prompt, code, output and reply
+%rlm models               which models can be asked, and what the server offers
+%rlm config               the defaults; %config RlmMagics.max_depth = 3 changes one
+%rlm doctor               what is installed, what works, and what to do about the rest
+%rlm help                 this page"""
+
+
+def dispatch(magics: RlmMagics, line: str) -> None:
+    """Runs the command in the line. Raises `UsageError` for one that does not exist."""
+    name, *rest = line.split() or ["help"]
+    command = COMMANDS.get(name)
+    if command is None:
+        near = get_close_matches(name, COMMANDS, n=1)
+        hint = f"did you mean %rlm {near[0]}?" if near else f"there are {', '.join(COMMANDS)}."
+        asked = " To ask a question, begin the cell with %%rlm." if name in magics.variables else ""
+        raise UsageError(f"there is no %rlm {name}; {hint}{asked}")
+    command(magics, rest)
+
+
+def _help(magics: RlmMagics, words: list[str]) -> None:
+    print(HELP)
+
+
+def _list(magics: RlmMagics, words: list[str]) -> None:
+    runs = magics.runs
+    for run in runs:
+        calls = sum(1 for _ in run.walk())
+        print(f"{run.id}  {run.status:11}  {calls:5,} calls  {' '.join(run.query.split())[:70]}")
+    known = {run.path for run in runs}
+    files = [path for path in _files(magics) if path not in known]
+    for path in files:
+        print(f"{path.name.removesuffix(SUFFIX)}  on disk: %rlm show {path.name.removesuffix(SUFFIX)}")
+    if not runs and not files:
+        print("No run yet. Load your data and begin a cell with %%rlm NAME.")
+
+
+def _show(magics: RlmMagics, words: list[str]) -> None:
+    if not words:
+        raise UsageError("%rlm show takes the id of a run; %rlm list has them")
+    run = _find(magics, words[0])
+    if len(words) == 1:
+        display(run)
+        return
+    try:
+        print(call_text(run[words[1]]))
+    except KeyError as error:
+        raise UsageError(str(error.args[0])) from None
+
+
+def _find(magics: RlmMagics, name: str) -> Run:
+    for run in reversed(magics.runs):
+        if run.id == name or run.id.startswith(name):
+            return run
+    paths = [Path(name), *(path for path in _files(magics) if path.name.startswith(name))]
+    for path in paths:
+        if path.is_file():
+            return _load(path)
+    near = get_close_matches(name, [run.id for run in magics.runs], n=1)
+    raise UsageError(
+        f"there is no run {name!r}" + (f"; did you mean {near[0]}?" if near else "; %rlm list has them")
+    )
+
+
+def _load(path: Path) -> Run:
+    try:
+        return load(path)
+    except RLMError as error:
+        raise UsageError(str(error)) from None
+
+
+def _files(magics: RlmMagics) -> list[Path]:
+    folder = Path(magics.trace_dir).expanduser().absolute()
+    return sorted(folder.glob(f"*{SUFFIX}"), reverse=True) if folder.is_dir() else []
+
+
+def _models(magics: RlmMagics, words: list[str]) -> None:
+    print(f"model      {magics.model or '(none: name one with --model or %config RlmMagics.model)'}")
+    print(f"sub-model  {magics.sub_model or '(the same)'}")
+    print("demo       rules that need no key; not a language model")
+    try:
+        server = OpenAIModel(magics.model or "any", base_url=magics.base_url or None)
+    except ConfigError:
+        print(f"\nNo server: {NO_MODEL}")
+        return
+    print(f"\nserver     {server.origin}")
+    try:
+        names = submit(_offered(server)).result(30)
+    except RLMError as error:
+        raise UsageError(str(error)) from None
+    print("\n".join(f"  {name}" for name in names) or "  (it lists no models)")
+
+
+async def _offered(server: OpenAIModel) -> list[str]:
+    try:
+        return await server.models()
+    finally:
+        await server.close()
+
+
+def _config(magics: RlmMagics, words: list[str]) -> None:
+    for name, trait in sorted(magics.class_own_traits(config=True).items()):
+        print(f"{name:16} {getattr(magics, name)!r:12} {trait.help}")
+    print("\nChange one for this notebook: %config RlmMagics.max_depth = 3")
+
+
+def _doctor(magics: RlmMagics, words: list[str]) -> None:
+    print("\n".join(examine(magics)))
+
+
+Command = Callable[["RlmMagics", list[str]], None]
+COMMANDS: dict[str, Command] = {
+    "list": _list,
+    "show": _show,
+    "models": _models,
+    "config": _config,
+    "help": _help,
+    "doctor": _doctor,
+}
+
+__all__ = ["COMMANDS", "HELP", "dispatch"]

@@ -1,0 +1,89 @@
+"""`%rlm doctor`: what is installed, what works, and what to do about the rest."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rlm_kernel.engine.thread import submit
+from rlm_kernel.errors import RLMError
+from rlm_kernel.repl.worker import WorkerRepl
+from rlm_kernel.version import __version__
+
+if TYPE_CHECKING:
+    from rlm_kernel.magic.magics import RlmMagics
+
+_PARTS = ("ipykernel", "ipython", "ipywidgets", "jupyterlab", "openai", "nbformat")
+
+
+def examine(magics: RlmMagics) -> list[str]:
+    """One line for each thing looked at, beginning with `ok` or `!!`."""
+    checks: list[Callable[[RlmMagics], Iterator[str]]] = [_versions, _model, _worker, _traces, _extension]
+    return [line for check in checks for line in check(magics)]
+
+
+def _versions(magics: RlmMagics) -> Iterator[str]:
+    yield f"ok  rlm_kernel {__version__}, Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    for name in _PARTS:
+        try:
+            yield f"ok  {name} {version(name)}"
+        except PackageNotFoundError:
+            yield f"!!  {name} is not installed here: pip install {name}"
+
+
+def _model(magics: RlmMagics) -> Iterator[str]:
+    key = "set" if os.environ.get("OPENAI_API_KEY") else "not set"
+    server = magics.base_url or os.environ.get("OPENAI_BASE_URL") or "the OpenAI API"
+    yield f"ok  OPENAI_API_KEY is {key}; the server is {server.split('@')[-1]}"
+    if magics.model:
+        yield f"ok  the default model is {magics.model}"
+    else:
+        yield '!!  no default model: %config RlmMagics.model = "…", or --model in each cell (demo needs no key)'
+
+
+def _worker(magics: RlmMagics) -> Iterator[str]:
+    started = time.monotonic()
+    try:
+        submit(_try_worker()).result(30)
+    except (RLMError, TimeoutError) as error:
+        yield f"!!  no worker process starts: {error}"
+        return
+    took = (time.monotonic() - started) * 1000
+    yield f"ok  model code runs in a worker process of its own (isolation: worker), started in {took:.0f} ms"
+    yield "    It cannot reach your variables; it can read your files and the network, as you can."
+
+
+async def _try_worker() -> None:
+    repl = WorkerRepl(None, block_seconds=10)
+    try:
+        await repl.open()
+    finally:
+        await repl.close()
+
+
+def _traces(magics: RlmMagics) -> Iterator[str]:
+    folder = Path(magics.trace_dir).expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=folder):
+            yield f"ok  traces go to {folder}"
+    except OSError as error:
+        yield f"!!  traces cannot be written to {folder} ({error.strerror}): %config RlmMagics.trace_dir = '…'"
+
+
+def _extension(magics: RlmMagics) -> Iterator[str]:
+    place = Path(sys.prefix, "share", "jupyter", "labextensions", "rlm-kernel", "package.json")
+    if place.is_file():
+        yield "ok  the JupyterLab extension is installed beside this kernel"
+    else:
+        yield "!!  no JupyterLab extension beside this kernel; it belongs where JupyterLab runs: pip install rlm-kernel"
+
+
+__all__ = ["examine"]

@@ -1,0 +1,66 @@
+"""Draws a run in the cell until it ends. Everything here is on the cell's own thread."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import time
+
+from IPython.core.display_functions import display
+
+from rlm_kernel.errors import LimitExceeded, NoAnswer, RLMError
+from rlm_kernel.run import Run
+from rlm_kernel.views import live_bundle
+
+REDRAW_SECONDS = 0.25
+
+
+def watch(run: Run, *, live: bool) -> RLMError | None:
+    """The error that ended the run, if one did. The cell then shows the run for good, in its three formats.
+
+    Ctrl-C comes through as `KeyboardInterrupt`, after every call of the run has ended and the tree is drawn.
+    Without `live` (a terminal cannot redraw) only the end is shown.
+    """
+    if not live:
+        return _wait(run)
+    handle = display(live_bundle(run.trace, 0.0), raw=True, display_id=True)
+    assert handle is not None
+    started = time.monotonic()
+    try:
+        while not _ended(run):
+            handle.update(live_bundle(run.trace, time.monotonic() - started), raw=True)
+    except RLMError as error:
+        return error
+    finally:
+        run.stop()
+        handle.update(run._repr_mimebundle_(), raw=True)
+    return None
+
+
+def _wait(run: Run) -> RLMError | None:
+    try:
+        run.wait()
+    except RLMError as error:
+        return error
+    finally:
+        run.stop()
+        display(run)
+    return None
+
+
+def explain(error: RLMError) -> str:
+    """The error in a line, with what the user still has and can do."""
+    kept = "The tree above and its trace are kept."
+    if isinstance(error, NoAnswer | LimitExceeded):
+        return f"{error} {kept} Raise a limit (--max-turns, --max-calls, …) or ask a narrower question."
+    return f"{error} {kept}"
+
+
+def _ended(run: Run) -> bool:
+    try:
+        run.wait(REDRAW_SECONDS)
+    except concurrent.futures.TimeoutError:
+        return False
+    return True
+
+
+__all__ = ["REDRAW_SECONDS", "explain", "watch"]

@@ -1,0 +1,102 @@
+"""Where code runs, as the engine sees it: the `Repl` protocol and what passes through it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from rlm_kernel.repl.pack import Packed
+from rlm_kernel.trace import CallKind, ErrorInfo, VariableChanges
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubcallRequest:
+    """One sub-call that a block issues. `packed` is its own context; `inherit` means its parent's."""
+
+    kind: CallKind
+    prompt: str
+    model: str | None = None
+    packed: Packed | None = None
+    inherit: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubcallBatch:
+    """The sub-calls of one `llm_query`, `rlm_query` or batched call, with the line that issued them."""
+
+    requests: tuple[SubcallRequest, ...]
+    batched: bool
+    line: int
+    code: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubcallResult:
+    """What a sub-call gives back to the block: an answer or an error, never a string standing for one."""
+
+    answer: str | None = None
+    error: ErrorInfo | None = None
+
+
+Serve = Callable[[SubcallBatch], Awaitable[Sequence[SubcallResult]]]
+"""How the engine answers a batch; raises `RLMError` to refuse it before anything is spent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """The `answer` variable after a block. `ready` is true only when the answer counts."""
+
+    ready: bool = False
+    content: str = ""
+    how: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockResult:
+    """What a block did. `stdout` and `stderr` are head and tail of what it wrote, the `_chars` the true length;
+    `notes` are for the model (a scaffold name restored, an answer that does not count, variables lost)."""
+
+    stdout: str = ""
+    stderr: str = ""
+    stdout_chars: int = 0
+    stderr_chars: int = 0
+    error: ErrorInfo | None = None
+    submission: Submission = field(default_factory=Submission)
+    variables: VariableChanges = field(default_factory=VariableChanges)
+    names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+class Repl(Protocol):
+    """A namespace of its own in which blocks run one after the other."""
+
+    isolation: str
+
+    async def open(self) -> None:
+        """Makes the namespace and loads its context. Raises `ContextError`, `ReplError`."""
+        ...
+
+    async def execute(self, code: str, *, name: str, serve: Serve) -> BlockResult:
+        """Runs a block named `name` (`<0.3 block 1>`), answering its sub-calls through `serve`.
+
+        Bad code is a result with `error`, never an exception. When cancelled, what the block wrote so far is in
+        `partial()`.
+        """
+        ...
+
+    def stop(self, why: str) -> None:
+        """Ends the running block soon; it gives a result that says why, its variables kept if it lets them."""
+        ...
+
+    def partial(self) -> BlockResult:
+        """What the current or last block wrote so far."""
+        ...
+
+    async def close(self) -> None:
+        """Ends the namespace and everything it runs."""
+        ...
+
+
+__all__ = ["BlockResult", "Repl", "Serve", "SubcallBatch", "SubcallRequest", "SubcallResult", "Submission"]

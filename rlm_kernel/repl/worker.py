@@ -1,0 +1,237 @@
+"""`WorkerRepl`: a `Repl` in a process of its own. A worker that dies is replaced, and the model is told."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from rlm_kernel.errors import ProtocolError, ReplError, RLMError, WorkerLost
+from rlm_kernel.repl.base import BlockResult, Serve, SubcallBatch, SubcallRequest, SubcallResult, Submission
+from rlm_kernel.repl.frames import Frame
+from rlm_kernel.repl.pack import Packed, store
+from rlm_kernel.repl.process import WorkerProcess, broken_context
+from rlm_kernel.repl.routes import ROUTES
+from rlm_kernel.repl.stopwatch import Stopwatch
+from rlm_kernel.trace import ErrorInfo, Variable, VariableChanges
+
+OUTPUT_LIMIT = 50_000_000
+GRACE_SECONDS = 1.0
+
+
+class WorkerRepl:
+    """A namespace in a worker process. Use on the engine's loop thread only.
+
+    `block_seconds` limits a block's own time: the clock stands still while sub-calls are under way. When it is
+    over the block is interrupted (its variables are kept), and a second later the worker is killed.
+    """
+
+    isolation = "worker"
+
+    def __init__(self, context: Packed | None, *, block_seconds: float, plain_children: bool = False) -> None:
+        self._context = context
+        self._block_seconds = block_seconds
+        self._plain_children = plain_children
+        self._loop = asyncio.get_running_loop()
+        self._serve: Serve | None = None
+        self._serving: set[asyncio.Task[None]] = set()
+        self._worker: WorkerProcess | None = None
+        self._answered: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self._why_stopped = ""
+        self._started = 0.0
+
+    async def open(self) -> None:
+        """Starts the worker; returns when the context is there. Raises `ContextError`, `ReplError`."""
+        self._answered = self._loop.create_future()
+        self._worker = WorkerProcess(self._on_frame, self._on_lost, OUTPUT_LIMIT)
+        await self._worker.start(self._context, plain_children=self._plain_children)
+        frame = await self._answered
+        if frame["op"] == "broken":
+            card = self._context.card if self._context else None
+            raise broken_context(str(frame.get("message")), card.type if card else "value")
+
+    async def execute(self, code: str, *, name: str, serve: Serve) -> BlockResult:
+        """Runs a block; see `Repl.execute`."""
+        if self._worker is None:
+            await self.open()
+        worker = self._worker
+        assert worker is not None
+        worker.stdout.renew()
+        worker.stderr.renew()
+        self._answered = self._loop.create_future()
+        self._serve, self._why_stopped, self._started = serve, "", time.monotonic()
+        self._watch = Stopwatch(self._block_seconds, self._overrun)
+        worker.send({"op": "execute", "code": code, "name": name})
+        try:
+            done = await self._answered
+        except WorkerLost as lost:
+            return await self._replace(lost)
+        finally:
+            self._watch.stop()
+            self._serve = None
+            await self._drop_subcalls()
+        return self._result(done)
+
+    def stop(self, why: str) -> None:
+        """Interrupts the running block, and kills the worker when that does not end it within a second."""
+        worker = self._worker
+        if worker is None or self._why_stopped:
+            return
+        self._why_stopped = why
+        worker.interrupt()
+        self._watch.stop()
+        self._watch = Stopwatch(GRACE_SECONDS, lambda: worker.kill("it did not stop when it was told to"))
+
+    def partial(self) -> BlockResult:
+        """What the current or last block wrote so far."""
+        return BlockResult(**self._outputs(), seconds=time.monotonic() - self._started)
+
+    async def close(self) -> None:
+        """Ends the worker and whatever it runs."""
+        await self._drop_subcalls()
+        if self._worker is not None:
+            await self._worker.close()
+            self._worker = None
+
+    def _on_frame(self, frame: Frame) -> None:
+        data, blob = frame
+        match data["op"]:
+            case "call":
+                task = self._loop.create_task(self._answer_call(data, blob))
+                self._serving.add(task)
+                if not self._why_stopped:
+                    self._watch.pause()
+                task.add_done_callback(self._served)
+            case "done" | "opened" | "broken":
+                if not self._answered.done():
+                    self._answered.set_result(data)
+            case other:
+                raise ProtocolError(f"unknown frame {other!r}")
+
+    def _served(self, task: asyncio.Task[None]) -> None:
+        self._serving.discard(task)
+        if not self._serving and not self._why_stopped:
+            self._watch.resume()
+        if not task.cancelled() and task.exception() is not None and not self._answered.done():
+            self._answered.set_exception(task.exception() or ReplError("a sub-call failed"))
+
+    def _on_lost(self, error: WorkerLost) -> None:
+        if not self._answered.done():
+            self._answered.set_exception(error)
+
+    async def _answer_call(self, data: dict[str, Any], blob: bytes) -> None:
+        reply: dict[str, Any] = {"op": "reply", "number": data.get("number")}
+        try:
+            if self._serve is None:
+                raise RLMError("no block is running any more: a thread outlived the block that started it")
+            results = await self._serve(_batch(data, blob))
+            reply["results"] = [_result_frame(result) for result in results]
+        except RLMError as error:
+            reply["refused"] = str(error)
+        if self._worker is not None:
+            self._worker.send(reply)
+
+    async def _drop_subcalls(self) -> None:
+        # The block has ended or is to end: nobody waits for these any more.
+        tasks = list(self._serving)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _overrun(self) -> None:
+        self.stop(
+            f"the block ran longer than {self._block_seconds:g} s of its own time and was stopped. "
+            "Work on a smaller piece, or in several blocks"
+        )
+
+    async def _replace(self, lost: WorkerLost) -> BlockResult:
+        outputs = self._outputs()
+        seconds = time.monotonic() - self._started
+        await self.close()
+        kind = "TimeoutError" if self._why_stopped else "WorkerLost"
+        message = self._why_stopped or f"the process that ran the block is gone: {lost}"
+        notes = (
+            "The namespace was rebuilt: your variables are lost, `context` and the functions are there.",
+        )
+        return BlockResult(
+            **outputs, error=ErrorInfo(type=kind, message=message), notes=notes, seconds=seconds
+        )
+
+    def _result(self, done: dict[str, Any]) -> BlockResult:
+        try:
+            return self._decode(done)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ReplError(f"the worker sent a result that makes no sense: {error!r}") from error
+
+    def _decode(self, done: dict[str, Any]) -> BlockResult:
+        error = ErrorInfo(**done["error"]) if done["error"] else None
+        if error and self._why_stopped and error.type == "KeyboardInterrupt":
+            error = ErrorInfo(type="TimeoutError", message=self._why_stopped, traceback=error.traceback)
+        return BlockResult(
+            **self._outputs(),
+            error=error,
+            submission=Submission(**done["answer"]),
+            variables=_changes(done["variables"]),
+            names=tuple(map(str, done["names"])),
+            notes=tuple(map(str, done["notes"])),
+            seconds=float(done["seconds"]),
+        )
+
+    def _outputs(self) -> dict[str, Any]:
+        if self._worker is None:
+            return {}
+        self._worker.stdout.read_all()
+        self._worker.stderr.read_all()
+        stdout, stdout_chars = self._worker.stdout.output.text()
+        stderr, stderr_chars = self._worker.stderr.output.text()
+        return {
+            "stdout": stdout,
+            "stderr": stderr,
+            "stdout_chars": stdout_chars,
+            "stderr_chars": stderr_chars,
+        }
+
+
+def _batch(data: dict[str, Any], blob: bytes) -> SubcallBatch:
+    try:
+        contexts, at = data["contexts"], 0
+        requests = []
+        for prompt, context in zip(data["prompts"], contexts, strict=True):
+            size = int(context.get("size", 0)) if context else 0
+            requests.append(_request(data, str(prompt), context, blob[at : at + size]))
+            at += size
+        line, code = int(data["line"]), str(data["code"])
+        return SubcallBatch(requests=tuple(requests), batched=bool(data["batched"]), line=line, code=code)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ProtocolError(f"a sub-call that makes no sense: {error!r}") from error
+
+
+def _request(
+    data: dict[str, Any], prompt: str, context: dict[str, Any] | None, blob: bytes
+) -> SubcallRequest:
+    kind, model = data["kind"], data["model"]
+    if kind not in ("llm", "rlm"):
+        raise ValueError(kind)
+    packed = None
+    if context and not context.get("inherit"):
+        if context["route"] not in ROUTES:
+            raise ValueError(context["route"])
+        packed = store(context["route"], [blob], context["card"])
+    inherit = bool(context and context.get("inherit"))
+    return SubcallRequest(kind=kind, prompt=prompt, model=model, packed=packed, inherit=inherit)
+
+
+def _result_frame(result: SubcallResult) -> dict[str, Any]:
+    return {"error": str(result.error)} if result.error else {"answer": result.answer}
+
+
+def _changes(data: dict[str, Any]) -> VariableChanges:
+    return VariableChanges(
+        added=tuple(Variable(**item) for item in data["added"]),
+        changed=tuple(Variable(**item) for item in data["changed"]),
+        removed=tuple(map(str, data["removed"])),
+    )
+
+
+__all__ = ["GRACE_SECONDS", "OUTPUT_LIMIT", "WorkerRepl"]

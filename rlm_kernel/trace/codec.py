@@ -1,0 +1,118 @@
+"""Events to plain dicts and back: the one description of how a trace looks as JSON.
+
+Fields at their default are left out, so a file holds what happened and little else. Decoding checks every
+field's type: a trace may come from a stranger. Unknown fields and unknown events are ignored, so that a file
+written by a later version of the same format still opens.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from rlm_kernel.errors import TraceError
+from rlm_kernel.trace.events import EVENT_NAMES, EVENT_TYPES, Event
+
+Decoder = Callable[[Any], Any]
+
+
+def to_dict(event: Event) -> dict[str, Any]:
+    """The event as JSON-able data, its kind under `type`."""
+    return {"type": EVENT_NAMES[type(event)], **_fields(event)}
+
+
+def from_dict(data: dict[str, Any]) -> Event | None:
+    """The event, or None for a kind this version does not know. Raises `TraceError` for a wrong shape."""
+    kind: Any = EVENT_TYPES.get(data.get("type", ""))
+    if kind is None:
+        if isinstance(data.get("type"), str):
+            return None
+        raise TraceError("an event without a 'type'")
+    event: Event = _decode_dataclass(kind)(data)
+    return event
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    kind: Any = type(value)
+    out = {}
+    for name, default in _defaults(kind):
+        item = getattr(value, name)
+        if item is not default and item != default:
+            out[name] = _plain(item)
+    return out
+
+
+def _plain(item: Any) -> Any:
+    if isinstance(item, str | int | float) or item is None:
+        return item
+    if isinstance(item, tuple):
+        return [_plain(part) for part in item]
+    if isinstance(item, dict):
+        return {key: _plain(part) for key, part in item.items()}
+    return _fields(item)
+
+
+@cache
+def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
+    def default(field: dataclasses.Field[Any]) -> Any:
+        made = field.default_factory
+        return made() if made is not dataclasses.MISSING else field.default
+
+    return tuple((field.name, default(field)) for field in dataclasses.fields(kind))
+
+
+@cache
+def _decode_dataclass(kind: Any) -> Decoder:
+    hints = get_type_hints(kind)
+    plan = [(field.name, _decoder(hints[field.name])) for field in dataclasses.fields(kind)]
+
+    def decode(data: Any) -> Any:
+        _expect(data, dict, kind.__name__)
+        try:
+            return kind(**{name: read(data[name]) for name, read in plan if name in data})
+        except TypeError as error:
+            raise TraceError(f"{kind.__name__} lacks a field: {error}") from None
+
+    return decode
+
+
+def _decoder(hint: Any) -> Decoder:
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        inner = _decoder(next(part for part in parts if part is not type(None)))
+        return lambda value: None if value is None else inner(value)
+    if origin is tuple:
+        item = _decoder(parts[0])
+        return lambda value: tuple(item(part) for part in _expect(value, list, "a list"))
+    if origin is dict:
+        if parts[1] is Any:
+            return lambda value: _expect(value, dict, "an object")
+        item = _decoder(parts[1])
+        return lambda value: {key: item(part) for key, part in _expect(value, dict, "an object").items()}
+    if origin is Literal:
+        return lambda value: _choice(value, parts)
+    if dataclasses.is_dataclass(hint):
+        kind: Any = hint
+        nested: Decoder = _decode_dataclass(kind)
+        return nested
+    if hint is float:
+        return lambda value: float(_expect(value, (int, float), "a number"))
+    return lambda value: _expect(value, hint, hint.__name__)
+
+
+def _expect(value: Any, kind: Any, name: str) -> Any:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
+        raise TraceError(f"expected {name}, found {type(value).__name__}")
+    return value
+
+
+def _choice(value: Any, allowed: tuple[Any, ...]) -> Any:
+    if value not in allowed:
+        raise TraceError(f"expected one of {', '.join(map(str, allowed))}; found {str(value)[:40]!r}")
+    return value
+
+
+__all__ = ["from_dict", "to_dict"]

@@ -1,0 +1,173 @@
+"""The facts of a run, in the past tense: frozen, flat, numbered, append-only.
+
+Intent comes before outcome (`CallStarted` and `ModelAsked` before `ModelReplied`), so a trace that stops
+anywhere still says what was under way. `seq` counts from 0 without gaps; `t` is seconds since the run began,
+on a monotonic clock. Both are stamped by the recorder, never by whoever made the event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from rlm_kernel.trace.values import (
+    Batch,
+    CallKind,
+    ContextCard,
+    ErrorInfo,
+    Message,
+    Mode,
+    RichOutput,
+    Site,
+    Status,
+    Usage,
+    VariableChanges,
+)
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What every event has."""
+
+    seq: int = -1
+    t: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted(Event):
+    """A question was put to a context. Always the first event.
+
+    `started` is the wall clock in ISO 8601; `settings` holds allow-listed settings only, never a key;
+    `mode` says where replies come from; `isolation` is the level really obtained.
+    """
+
+    run_id: str
+    query: str
+    started: str
+    version: str
+    mode: Mode
+    isolation: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    context: ContextCard | None = None
+    parent_run: str | None = None
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallStarted(Event):
+    """A call was submitted; its id is its path (`0.3.2`: second sub-call of turn 3 of the root).
+
+    `prompt` is the question of an rlm call or the whole prompt of an llm call; `model` is the one asked for.
+    `depth_capped` marks an `rlm_query` that the depth limit turned into a plain request.
+    """
+
+    call_id: str
+    kind: CallKind
+    depth: int
+    model: str
+    prompt: str
+    context: ContextCard | None = None
+    batch: Batch | None = None
+    site: Site | None = None
+    depth_capped: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelAsked(Event):
+    """An rlm call asked its model. `messages` are only those added since its previous turn."""
+
+    call_id: str
+    turn: int
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelReplied(Event):
+    """A model answered, or failed to (`error`). `request_hash` identifies the exact request, for replay.
+
+    `model` is the one that answered, as the server named it; `seconds` is how long the request took with
+    its retries; `notes` are what the model was told about the form of its reply.
+    """
+
+    call_id: str
+    turn: int
+    text: str
+    model: str
+    mode: Mode
+    seconds: float
+    request_hash: str
+    usage: Usage = field(default_factory=Usage)
+    retries: int = 0
+    finish_reason: str = ""
+    reasoning: str = ""
+    error: ErrorInfo | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeExecuted(Event):
+    """A block ran. `stdout` and `stderr` are what it wrote (head and tail of very long output), `shown` the
+    text that went back to the model, `seconds` the block's time with its sub-calls."""
+
+    call_id: str
+    turn: int
+    block: int
+    code: str
+    stdout: str = ""
+    stderr: str = ""
+    stdout_chars: int = 0
+    shown: str = ""
+    error: ErrorInfo | None = None
+    variables: VariableChanges = field(default_factory=VariableChanges)
+    outputs: tuple[RichOutput, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallFinished(Event):
+    """A call ended. `how` says where the answer came from: the `answer` variable, `FINAL`, a last turn, …
+    An llm call's answer is its reply and is not repeated here."""
+
+    call_id: str
+    status: Status
+    answer: str | None = None
+    how: str = ""
+    error: ErrorInfo | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFinished(Event):
+    """The run ended; nothing follows."""
+
+    status: Status
+    answer: str | None = None
+    error: ErrorInfo | None = None
+
+
+EVENT_TYPES: dict[str, type[Event]] = {
+    "run_started": RunStarted,
+    "call_started": CallStarted,
+    "model_asked": ModelAsked,
+    "model_replied": ModelReplied,
+    "code_executed": CodeExecuted,
+    "call_finished": CallFinished,
+    "run_finished": RunFinished,
+}
+"""The name an event has in a file, and its type."""
+
+EVENT_NAMES: dict[type[Event], str] = {kind: name for name, kind in EVENT_TYPES.items()}
+
+__all__ = [
+    "EVENT_NAMES",
+    "EVENT_TYPES",
+    "FORMAT",
+    "CallFinished",
+    "CallStarted",
+    "CodeExecuted",
+    "Event",
+    "ModelAsked",
+    "ModelReplied",
+    "RunFinished",
+    "RunStarted",
+]

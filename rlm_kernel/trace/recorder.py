@@ -1,0 +1,69 @@
+"""`Recorder`: stamps events, keeps them in memory and writes them down. Runs on the engine's loop thread only.
+
+A disk that fails does not end a run: writing stops, and the trace carries a warning that every view shows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from rlm_kernel.trace.events import Event, RunFinished
+from rlm_kernel.trace.store import TraceWriter
+from rlm_kernel.trace.trace import Trace
+
+
+class Recorder:
+    """The one way into a trace. `clock` returns seconds; only differences matter."""
+
+    def __init__(
+        self, trace: Trace, path: Path | None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.trace = trace
+        self._clock = clock
+        self._zero = clock()
+        self._writer = self._open(path) if path else None
+
+    def record(self, event: Event) -> None:
+        """Adds the event with its number and time."""
+        stamped = replace(event, seq=len(self.trace.events), t=round(self._clock() - self._zero, 6))
+        self.trace.append(stamped)
+        if self._writer:
+            self._write(self._writer, stamped)
+        if isinstance(stamped, RunFinished):
+            self.close()
+
+    def close(self) -> None:
+        """Ends the trace: no event follows."""
+        if self._writer:
+            self._writer.close()
+            self._writer = None
+        self.trace.close()
+
+    def _open(self, path: Path) -> TraceWriter | None:
+        try:
+            writer = TraceWriter(path)
+        except OSError as error:
+            self._warn(path, error)
+            return None
+        self.trace.path = path
+        return writer
+
+    def _write(self, writer: TraceWriter, event: Event) -> None:
+        try:
+            writer.write(event)
+        except OSError as error:
+            self._warn(writer.path, error)
+            writer.close()
+            self._writer = None
+
+    def _warn(self, path: Path, error: OSError) -> None:
+        self.trace.warning = (
+            f"the trace is not saved: {error.strerror or error} ({path}). "
+            "It is still in memory: run.save('…') writes it elsewhere."
+        )
+
+
+__all__ = ["Recorder"]

@@ -1,0 +1,150 @@
+"""The words every view uses for a call: its title, its status, its figures, what is below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from rlm_kernel.text import visible
+from rlm_kernel.trace import MODE_LABELS, Call, Trace, Turn, Usage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollup:
+    """What a call and everything below it come to. `failed` counts calls below it that did not finish."""
+
+    calls: int
+    usage: Usage
+    failed: int
+
+
+def rollups(root: Call) -> dict[str, Rollup]:
+    """The roll-up of every call by id, in one pass from the leaves up."""
+    out: dict[str, Rollup] = {}
+    for call in reversed(list(root.walk())):
+        below = [out[sub.id] for sub in call.calls]
+        failed = sum(part.failed for part in below) + sum(sub.status in BAD for sub in call.calls)
+        out[call.id] = Rollup(
+            calls=len(below) + sum(part.calls for part in below),
+            usage=Usage.sum([call.usage, *(part.usage for part in below)]),
+            failed=failed,
+        )
+    return out
+
+
+BAD = ("failed", "interrupted", "cut off")
+MARKS = {
+    "running": "…",
+    "finished": "✓",
+    "failed": "✗",
+    "exhausted": "⚠",
+    "interrupted": "■",
+    "cut off": "✂",
+}
+"""A sign for each status; the word always stands beside it."""
+
+
+def line(text: str, limit: int = 90) -> str:
+    """The first line that says something, cut to `limit`."""
+    first = next((part.strip() for part in text.splitlines() if part.strip(" \t`#*-=")), text.strip())
+    first = visible(first)
+    return first if len(first) <= limit else first[: limit - 1] + "…"
+
+
+def code_line(turn: Turn, limit: int = 90) -> str:
+    """The line of a turn's code that says most: one that asks a sub-call, else the first that does something."""
+    lines = [
+        part.strip() for block in turn.blocks if block.executed for part in block.executed.code.splitlines()
+    ]
+    told = [part for part in lines if part and not part.startswith(("#", "import ", "from "))]
+    asking = [part for part in told if "_query" in part]
+    return line((asking or told or lines or [""])[0], limit)
+
+
+def seconds(value: float | None) -> str:
+    """A duration as a person says it: `0.31 s`, `2 min 5 s`."""
+    if value is None:
+        return ""
+    if value < 60:
+        return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
+    return f"{int(value // 60)} min {int(value % 60)} s"
+
+
+def tokens(usage: Usage) -> str:
+    """Tokens in and out, marked `about` where they are estimated; empty when nothing was asked."""
+    if not usage.requests:
+        return ""
+    about = "about " if usage.estimated else ""
+    return f"{about}{usage.input_tokens:,} → {usage.output_tokens:,} tokens"
+
+
+def cost(usage: Usage) -> str:
+    """The cost in dollars where it is known; nothing where it is not, and never a zero for that."""
+    return f"${usage.cost:.4f}" if usage.cost is not None else ""
+
+
+def count(number: int, noun: str) -> str:
+    """`1 call`, `1,204 calls`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def facts(call: Call, below: Rollup, now: float | None = None) -> list[str]:
+    """The figures of a call's row: status, time, calls below it, tokens, cost, retries, failures inside."""
+    took = call.seconds if call.seconds is not None else (now - call.start if now is not None else None)
+    parts = [f"{MARKS[call.status]} {call.status}", seconds(took)]
+    if below.calls:
+        parts.append(count(below.calls, "sub-call"))
+    parts += [tokens(below.usage), cost(below.usage)]
+    if call.retries:
+        parts.append(f"retried {call.retries}×")
+    if call.started.depth_capped:
+        parts.append("rlm_query at the depth limit: a plain request")
+    if below.failed:
+        parts.append(f"{below.failed:,} failed inside")
+    return [part for part in parts if part]
+
+
+def groups(calls: Iterable[Call]) -> Iterator[list[Call]]:
+    """The calls in order, those of one batch together."""
+    for _, group in groupby(calls, key=lambda call: call.batch.id if call.batch else call.id):
+        yield list(group)
+
+
+def batch_facts(batch: list[Call]) -> str:
+    """How the calls of a batch stand: `18 finished, 2 failed`."""
+    order = list(MARKS)
+    found = [call.status for call in batch]
+    return ", ".join(f"{found.count(status):,} {status}" for status in order if status in found)
+
+
+def label(trace: Trace) -> str:
+    """What a person must know about where the replies came from; empty for a live model."""
+    modes = {turn.reply.mode for call in trace.walk() for turn in call.turns if turn.reply}
+    if trace.started:
+        modes.add(trace.started.mode)
+    return "; ".join(MODE_LABELS[mode] for mode in sorted(modes) if MODE_LABELS[mode])
+
+
+def elapsed(trace: Trace) -> float | None:
+    """Seconds from the first event to the last."""
+    return trace.events[-1].t if trace.events else None
+
+
+__all__ = [
+    "BAD",
+    "MARKS",
+    "Rollup",
+    "batch_facts",
+    "code_line",
+    "cost",
+    "count",
+    "elapsed",
+    "facts",
+    "groups",
+    "label",
+    "line",
+    "rollups",
+    "seconds",
+    "tokens",
+]
