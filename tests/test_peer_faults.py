@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from pathlib import Path
 
@@ -38,9 +37,9 @@ def test_01_parallel_children_do_not_mix_their_output_or_their_folders() -> None
 
 
 def test_01_the_users_own_output_and_folder_are_left_alone(capfd: pytest.CaptureFixture[str]) -> None:
-    before = os.getcwd()
+    before = Path.cwd()
     ask(code("import os; os.chdir('/'); print('from the model')"), submit("'ok'"))
-    assert os.getcwd() == before
+    assert Path.cwd() == before
     assert capfd.readouterr().out == ""
 
 
@@ -235,7 +234,7 @@ def test_16_braces_and_percent_signs_in_a_question_are_just_text() -> None:
 
 
 def test_16_children_inherit_the_settings() -> None:
-    run, model = ask(
+    _, model = ask(
         code("r = rlm_query('q', context='x')"),
         submit("r"),
         child=lambda r: submit("1"),
@@ -283,7 +282,7 @@ def test_17_a_limit_is_the_whole_trees() -> None:
 
 def test_17_tokens_stop_inside_a_batch_before_they_are_over() -> None:
     llm = lambda r: Reply(text="y", model="m", usage=Usage(requests=1, input_tokens=100, output_tokens=10))  # noqa: E731
-    run, model = ask(
+    run, _ = ask(
         code("r = llm_query_batched(['x' * 400] * 100)"),
         submit("sum(isinstance(x, SubcallError) for x in r)"),
         llm=llm,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -339,10 +339,10 @@ def test_closing_the_output_descriptor_spoils_only_that_block(run: Run) -> None:
 
 
 def test_the_working_folder_is_its_own_and_comes_back(run: Run) -> None:
-    before = os.getcwd()
+    before = Path.cwd()
     run("import os, shutil\nopen('here', 'w').close()\nshutil.rmtree(os.getcwd())")
     assert run("open('again', 'w').close(); os.listdir()").stdout == "['again']\n"
-    assert os.getcwd() == before
+    assert Path.cwd() == before
 
 
 def test_input_says_at_once_that_nobody_is_there(run: Run) -> None:
@@ -495,16 +495,15 @@ def test_nothing_is_left_of_a_worker_that_was_closed(make: Callable[..., Worker]
     ).stdout.split()
     worker.close()
     deadline = time.monotonic() + 3
-    while time.monotonic() < deadline and (_alive(int(pid)) or _alive(int(child)) or os.path.exists(folder)):
+    while time.monotonic() < deadline and (_alive(int(pid)) or _alive(int(child)) or Path(folder).exists()):
         time.sleep(0.02)
     assert not _alive(int(pid))
     assert not _alive(int(child))
-    assert not os.path.exists(folder)
+    assert not Path(folder).exists()
 
 
 def _alive(pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
