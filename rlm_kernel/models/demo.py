@@ -7,11 +7,12 @@ computed from the context by the code it writes; none is prepared.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 
 from rlm_kernel.models.base import Reply, Request, estimate
-from rlm_kernel.models.demo_plan import Step, View, alone, plan, say, squeeze
+from rlm_kernel.models.demo_plan import Step, View, alone, plan, readable, say, squeeze
 from rlm_kernel.models.demo_questions import Task, understand
 from rlm_kernel.models.demo_reader import not_understood, read
 from rlm_kernel.trace import Message, Mode
@@ -33,7 +34,10 @@ class DemoModel:
 
     async def reply(self, request: Request) -> Reply:
         """The next step for an rlm call; what the rules find in the prompt for a plain one."""
-        text = next_step(request.messages) if request.kind == "rlm" else read(request.messages[-1].content)
+        if request.kind == "rlm":
+            text = next_step(request.messages)
+        else:  # reading 100,000 characters takes a while, and the loop has others to serve
+            text = await asyncio.to_thread(read, request.messages[-1].content)
         return Reply(text=text, model=self.name, usage=estimate(request, text))
 
     async def close(self) -> None:
@@ -54,7 +58,10 @@ def next_step(messages: Sequence[Message]) -> str:
     done = sum(message.role == "assistant" for message in messages)
     if done < len(steps):
         return steps[done].reply
-    return say("My plan is at its end, and nothing was accepted.", not_understood("an answer")).reply
+    return say(
+        "My plan is at its end, and nothing was accepted.",
+        not_understood("None of the answers they gave was taken."),
+    ).reply
 
 
 def opening(messages: Sequence[Message]) -> tuple[str, View, int]:
@@ -63,7 +70,8 @@ def opening(messages: Sequence[Message]) -> tuple[str, View, int]:
     first = next((message.content for message in messages if message.role == "user"), "")
     card = _CARD.search(first)
     question = first[: card.start()] if card else first
-    told = first[card.start() :] if card else ""
+    # A preview is the context's own text, and may look like anything.
+    told = first[card.start() :].partition("\nPreview:")[0] if card else ""
     chars = _CHARS.findall(told)
     turns = _TURN.findall(first)
     view = View(
@@ -87,7 +95,7 @@ def _failed(content: str) -> str:
 
 def _after_failure(task: Task, view: View, failures: Sequence[str]) -> Step:
     error = _failed(failures[-1])
-    if len(failures) > 1 or task.kind == "none" or not view.type:
+    if len(failures) > 1 or task.kind == "none" or not readable(view):
         return say("That failed again, so I stop here.", f"No answer: the code failed ({error}).")
     return alone(
         task, f"That failed ({error}), so I do all of it in Python, in one block and without sub-calls."
@@ -95,8 +103,8 @@ def _after_failure(task: Task, view: View, failures: Sequence[str]) -> Step:
 
 
 def _last(task: Task, view: View, failures: Sequence[str]) -> Step:
-    if task.kind == "none" or not view.type or len(failures) > 1:
-        return plan(Task(), view)[0]
+    if len(failures) > 1 or task.kind == "none" or not readable(view):
+        return squeeze(plan(task, view), 1)[0]
     return alone(task, "No turn is left, so I do all of it in Python, in one block and without sub-calls.")
 
 

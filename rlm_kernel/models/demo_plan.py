@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,28 +58,28 @@ class Step:
 
     @property
     def block(self) -> str:
-        """The Python: imports first, then constants, then the rest."""
-        lines = "\n".join(self.snippets).splitlines()
+        """The Python: imports first, then each snippet under the constants that it is the first to use."""
+        lines = "\n".join(self._bodies()).splitlines()
         imports = sorted({line for line in lines if line.startswith(("import ", "from "))})
         rest = "\n".join(line for line in lines if line not in imports)
-        constants = [f"{name} = {literal(value)}" for name, value in self.constants.items()]
-        text = "\n\n".join(["\n".join(imports), "\n".join(constants), rest.strip("\n")])
-        return re.sub(r"\n{3,}", "\n\n", text).strip()
+        return re.sub(r"\n{3,}", "\n\n", "\n".join([*imports, "", rest])).strip()
+
+    def _bodies(self) -> Iterator[str]:
+        left = dict(self.constants)
+        for snippet in self.snippets:
+            used = [name for name in left if re.search(rf"\b{name}\b", snippet)]
+            yield "\n" + "\n".join(f"{name} = {literal(left.pop(name))}" for name in used)
+            yield snippet
 
 
 def plan(task: Task, view: View) -> list[Step]:
     """The steps for a task, first to last; the last one submits."""
     if task.kind == "none":
-        return [
-            say(
-                "I do not see what I could compute for this.",
-                not_understood("a question that it understands"),
-            )
-        ]
+        return [say("I have no rule for this question.", not_understood("No rule fits this question."))]
     if not view.type:
-        return [say("There is nothing to look at.", not_understood("a context"))]
-    if not _readable(view):
-        sorry = not_understood(f"a way to read a {view.type}")
+        return [say("There is nothing to look at.", not_understood("There is no context to read."))]
+    if not readable(view):
+        sorry = not_understood(f"The context is of type {view.type}, which they do not read.")
         return [_look(view), say("This is neither a text nor a container of texts.", sorry)]
     if task.kind in ("count", "parts", "most", "size", "extreme"):
         return [_look(view), _divide(view, task) + _count(task), _submit("That is the figure; I submit it.")]
@@ -125,15 +125,16 @@ def _safe(value: Any) -> str:
     return repr(value).replace("`", "\\x60")
 
 
-def _readable(view: View) -> bool:
+def readable(view: View) -> bool:
+    """Whether the rules can read a context of that type."""
     return view.type in _TEXTUAL or _TABLE.match(view.type) is not None
 
 
 def _look(view: View) -> Step:
     prose = "I look at the context first: its type, its size, and how it is divided."
-    snippets = {"str": code.LOOK_AT_TEXT, "dict": code.LOOK_AT_DICT}
-    table = code.LOOK_AT_TABLE if view.type.startswith("pandas.DataFrame") else code.LOOK_AT_ITEMS
-    return Step(prose=prose, snippets=(snippets.get(view.type, table),))
+    snippets = {"str": code.LOOK_AT_TEXT, "dict": code.LOOK_AT_DICT, "pandas.DataFrame": code.LOOK_AT_TABLE}
+    other = code.LOOK_AT_ITEMS if view.type in _TEXTUAL else code.LOOK_AT_ANYTHING
+    return Step(prose=prose, snippets=(snippets.get(view.type, other),))
 
 
 def _divide(view: View, task: Task) -> Step:
@@ -221,7 +222,12 @@ def _finish(task: Task) -> Step:
         prose = "I put the frequent words and the best sentences together and submit them."
         return _submit(prose, code.SUMMARISED, code.SAY_FAILED, UNIT=task.unit)
     if task.kind == "rows":
-        return _submit("I submit it as the lines of JSON that were asked for.", code.ROWS, NO_ROW=NO_ROW)
+        return _submit(
+            "I submit it as the lines of JSON that were asked for.",
+            code.ROWS,
+            code.ROWS_AS_JSON,
+            NO_ROW=NO_ROW,
+        )
     named = {"NAME": task.thing.one, "RULE": task.thing.rule}
     if task.kind == "list":
         return _submit(
@@ -232,11 +238,7 @@ def _finish(task: Task) -> Step:
     said = code.BEST if task.top == 1 else code.TOP_ONES
     constants = {"HOW": how, "UNIT": task.unit, "TOP": task.top, "MANY": task.thing.many, **named}
     prose = "I check the first one against the context, and submit."
-    return _submit(prose, code.CHECK, amount, said, code.SAY_FAILED, **_used(constants, amount + said))
-
-
-def _used(constants: dict[str, Any], source: str) -> dict[str, Any]:
-    return {name: value for name, value in constants.items() if re.search(rf"\b{name}\b", source)}
+    return _submit(prose, code.CHECK, amount, said, code.SAY_FAILED, **constants)
 
 
 def _submit(prose: str, *snippets: str, **constants: Any) -> Step:
@@ -247,4 +249,4 @@ def _one(unit: str) -> str:
     return f"{unit[:-3]}y" if unit.endswith("ies") else unit.removesuffix("s")
 
 
-__all__ = ["Step", "View", "alone", "literal", "plan", "say", "squeeze"]
+__all__ = ["Step", "View", "alone", "literal", "plan", "readable", "say", "squeeze"]

@@ -142,7 +142,7 @@ def _size(text: str) -> Task | None:
     asked = match[1].lower()
     if asked in ("words", "lines", "characters"):
         return Task(kind="size", measure=asked, unit=_unit(text))
-    return Task(kind="size", measure="parts", unit=asked)
+    return Task(kind="size", measure=asked, unit=asked)
 
 
 def _rank(text: str) -> Task | None:

@@ -27,15 +27,15 @@ def read(prompt: str) -> str:
         return rows(task.thing, parts)
     if task.kind == "digest":
         return digest(parts)
-    return not_understood("a request that these rules can answer")
+    return not_understood("No rule fits this request.")
 
 
-def not_understood(what: str) -> str:
-    """The honest answer to anything else."""
+def not_understood(why: str) -> str:
+    """The honest answer where no rule helps: a sentence that says why, and what the rules can do."""
     examples = "\n".join(f"- {example}" for example in HELP)
     return (
-        f"This is the demo: rules, not a language model, and it does not see {what} here. It can answer questions "
-        f"like these, over a text or a container of texts:\n{examples}"
+        f"These are demo rules, not a language model. {why} They answer questions like the following, over a text or "
+        f"a container of texts:\n{examples}"
     )
 
 

@@ -23,6 +23,11 @@ for item in list(context)[:5]:
     print(type(item).__name__, repr(item)[:200])
 """
 
+LOOK_AT_ANYTHING = """
+print(type(context).__name__)
+print(repr(context)[:500])
+"""
+
 LOOK_AT_TABLE = """
 print(type(context).__name__, context.shape)
 print(context.head(3))
@@ -86,23 +91,24 @@ RANKED_PLACES = """
 ranking = sorted(places, key=lambda name: (-times[name], name))
 for name in ranking[:5]:
     print(times[name], name)
-if ranking:
-    best = [name for name in ranking if times[name] == times[ranking[0]]]
-    result = f"{' and '.join(best[:5])}: {times[best[0]]:,} times ({TEXT!r}, {RULE})."
+best = [name for name in ranking if times[name] == times[ranking[0]]]
+if best:
+    how_often = "once" if times[best[0]] == 1 else f"{times[best[0]]:,} times"
+    result = f"{TEXT!r} occurs most often in {' and '.join(best[:5])}: {how_often} ({RULE})."
 else:
-    result = f"None of the {len(parts):,} {UNIT} holds {TEXT!r} ({RULE})."
+    result = f"{TEXT!r} occurs in none of the {len(parts):,} {UNIT} ({RULE})."
 print(result)
 """
 
 SIZES = """
 sizes = {
-    "parts": len(parts),
+    UNIT: len(parts),
     "words": sum(len(text.split()) for text in parts.values()),
     "lines": sum(len(text.splitlines()) for text in parts.values()),
     "characters": sum(len(text) for text in parts.values()),
 }
-others = [f"{size:,} {UNIT if name == 'parts' else name}" for name, size in sizes.items() if name != MEASURE]
-result = f"{sizes[MEASURE]:,} {UNIT if MEASURE == 'parts' else MEASURE} ({', '.join(others)})."
+said = {name: f"{size:,} {name if size != 1 else name.removesuffix('s')}" for name, size in sizes.items()}
+result = f"{said.pop(MEASURE)} ({', '.join(said.values())})."
 print(result)
 """
 
@@ -110,7 +116,9 @@ EXTREMES = """
 ranking = sorted(parts, key=lambda name: (len(parts[name]), name), reverse=MEASURE == "longest")
 for name in ranking[:5]:
     print(len(parts[name]), name)
-result = f"The {MEASURE} of {len(parts):,} {UNIT} is {ranking[0]}, with {len(parts[ranking[0]]):,} characters."
+result = f"There are no {UNIT}."
+for name in ranking[:1]:
+    result = f"The {MEASURE} of {len(parts):,} {UNIT} is {name}, with {len(parts[name]):,} characters."
 print(result)
 """
 
@@ -143,11 +151,12 @@ size = sum(len(text) for text in parts.values())
 PIECES = """
 pieces = pack(parts, max(100_000, size // MOST_PIECES))
 print(f"{len(parts):,} parts, {size:,} characters, {len(pieces)} pieces")
-print("first piece:", list(pieces[0])[:5])
+for piece in pieces[:1]:
+    print("the first one holds:", list(piece)[:5])
 """
 
 GROUPS = """
-groups = pack(parts, size // CHILDREN + 1)
+groups = pack(parts, max(1_000, size // CHILDREN + 1))
 for group in groups:
     print(f"{len(group):,} parts, {sum(len(text) for text in group.values()):,} characters")
 """
@@ -229,9 +238,8 @@ for item in ranking[:10]:
 
 CHECK = """
 # A sub-call can be wrong: the parts it named for the first item must really hold it.
-for item in ranking[:1]:
-    missing = [name for name in found[item] if item.lower() not in parts[name].lower()]
-    assert not missing, f"{item!r} is not in {missing[:3]}"
+missing = [name for item in ranking[:1] for name in found[item] if item.lower() not in parts[name].lower()]
+assert not missing, f"{ranking[0]!r} is not in {missing[:3]}"
 """
 
 AMOUNT_IN_PARTS = """
@@ -241,7 +249,7 @@ def amount(item):
 
 AMOUNT_IN_TIMES = """
 def amount(item):
-    return f"{scores[item]:,} times"
+    return "once" if scores[item] == 1 else f"{scores[item]:,} times"
 """
 
 BEST = """
@@ -256,8 +264,9 @@ result += f". What counted: {RULE}."
 """
 
 TOP_ONES = """
-shown = [f"{item} ({amount(item)})" for item in ranking[:TOP]]
-result = f"The {len(shown)} {MANY} found {HOW}: {', '.join(shown)}. What counted: {RULE}."
+shown = ", ".join(f"{item} ({amount(item)})" for item in ranking[:TOP])
+result = f"The {MANY} found {HOW}: {shown}." if shown else f"There are no {MANY}."
+result += f" What counted: {RULE}."
 """
 
 LISTED = """
@@ -282,8 +291,11 @@ for item, places in found.items():
     for part, times in places.items():
         rows.setdefault(part, {})[item] = times
 assert not failed, f"{failed} sub-calls failed"
+print(f"{len(rows):,} rows")
+"""
+
+ROWS_AS_JSON = """
 result = "\\n".join(json.dumps({"part": part, "found": items}) for part, items in rows.items()) or NO_ROW
-print(f"{len(rows):,} rows, {len(result):,} characters")
 """
 
 WEIGH = '''
@@ -303,7 +315,7 @@ SUMMARISED = """
 top = ", ".join(word for word, _ in words.most_common(10))
 quoted = "".join(f"\\n- {sentence}" for sentence in best[:4])
 result = f"{len(parts):,} {UNIT}. " if len(parts) > 1 else ""
-result += f"The words that occur most are {top}."
+result += f"The words that occur most: {top or 'none of four letters or more'}."
 if quoted:
     result += f" Sentences that hold many of them:{quoted}"
 result += "\\nThis is an extract by counting words, not a summary in words of its own."
@@ -361,6 +373,7 @@ __all__ = [
     "RANK",
     "RANKED_PLACES",
     "ROWS",
+    "ROWS_AS_JSON",
     "SAY_FAILED",
     "SCORE_BY_PARTS",
     "SCORE_BY_TIMES",

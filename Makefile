@@ -1,0 +1,75 @@
+# Everything here runs in .venv, which is made from any Python that is new enough and has pip.
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3.14 python3 python; do \
+	$$name -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { command -v $$name; break; }; done)
+PIP := .venv/bin/python -m pip --disable-pip-version-check
+SOURCES := pyproject.toml $(shell find labextension \( -name node_modules -o -name lib -o -name __pycache__ \) -prune -o -type f -print)
+NODE_MODULES := labextension/node_modules/.package-lock.json
+
+NO_BROWSER = $(if $(shell for name in chromium chromium-browser google-chrome; do command -v $$name && break; done),,--ignore=tests/browser)
+
+# Where the machine has no Node.js, the one from PyPI is in .venv.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help demo lab test check bench format clean
+# Two installs into one environment break each other.
+.NOTPARALLEL:
+
+help:
+	@echo "make demo    run the quickstart notebook, without a key, into build/"
+	@echo "make lab     open it in JupyterLab"
+	@echo "make test    run the tests, those in a real browser too"
+	@echo "make check   run all that CI runs"
+	@echo "make bench   measure against the reference implementation"
+	@echo "make format  format and fix the sources"
+	@echo "make clean   remove what these commands made"
+	@echo "lab, test and bench pass options on: make test ARGS='-k browser'"
+
+demo: .venv/for-demo
+	.venv/bin/python notebooks/run.py notebooks/quickstart.ipynb --out build
+
+lab: .venv/for-demo
+	.venv/bin/jupyter lab --MultiKernelManager.default_kernel_name=rlm $(ARGS) notebooks/quickstart.ipynb
+
+test: .venv/for-test $(NODE_MODULES)
+	cd labextension && npm test
+	.venv/bin/python -m pytest $(NO_BROWSER) $(ARGS)
+	$(if $(NO_BROWSER),@echo "The tests in a real browser were left out: they need Chromium (on Debian or Ubuntu: sudo apt-get install chromium).")
+
+check: .venv/for-test $(NODE_MODULES)
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	cd labextension && npm run check
+	$(MAKE) test
+
+bench: .venv/for-bench
+	.venv/bin/python -m benchmarks $(ARGS)
+
+format: .venv/for-test $(NODE_MODULES)
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+	cd labextension && npm run format
+
+clean:
+	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf labextension/lib labextension/node_modules rlm_kernel/labextension
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer with venv and pip was found. Install one" \
+		"(on Debian or Ubuntu: sudo apt-get install python3-venv), or name it: make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/for-demo: EXTRA =
+.venv/for-test: EXTRA = [test]
+.venv/for-bench: EXTRA = [bench]
+.venv/for-%: $(SOURCES) | .venv/bin/python
+	$(PIP) install --quiet --editable '.$(EXTRA)'
+	touch $@
+
+.venv/for-node: | .venv/for-test
+	node=$$(.venv/bin/python labextension/hatch_build.py) && { test -z "$$node" || $(PIP) install --quiet "$$node"; }
+	touch $@
+
+$(NODE_MODULES): labextension/package-lock.json | .venv/for-node
+	cd labextension && npm ci --no-audit --no-fund

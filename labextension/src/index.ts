@@ -1,0 +1,3 @@
+import { proseCells } from './plugin';
+
+export default [proseCells];
