@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rlm_kernel.models import demo_snippets as code
+from rlm_kernel.models import demo_subcalls as sub
 from rlm_kernel.models.demo_questions import NO_ROW, Task, ask_digest, ask_rows
 from rlm_kernel.models.demo_reader import not_understood
 from rlm_kernel.models.demo_things import WORDS
@@ -170,43 +171,43 @@ def _count(task: Task) -> Step:
 def _cut(task: Task) -> Step:
     most = CHILD_PIECES if task.kind in ("rows", "digest") else MAX_PIECES
     prose = "I pack whole parts into pieces that fit a prompt, and cut only the parts that are longer."
-    return Step(prose=prose, snippets=(code.PACK, code.PIECES), constants={"MOST_PIECES": most})
+    return Step(prose=prose, snippets=(sub.PACK, sub.PIECES), constants={"MOST_PIECES": most})
 
 
 def _ask(task: Task) -> Step:
     prose = "I ask about each piece in a prompt of its own, twenty at a time, and add up the replies."
-    return Step(prose=prose, snippets=_adding(task, code.ASK_PIECES), constants=_asked(task))
+    return Step(prose=prose, snippets=_adding(task, sub.ASK_PIECES), constants=_asked(task))
 
 
 def _group(view: View) -> Step:
     children = min(MAX_CHILDREN, max(2, -(-view.chars // PIECE_CHARS)))
     prose = "For several assistants to work on it, I divide it into a few groups of about the same size."
-    return Step(prose=prose, snippets=(code.PACK, code.GROUPS), constants={"CHILDREN": children})
+    return Step(prose=prose, snippets=(sub.PACK, sub.GROUPS), constants={"CHILDREN": children})
 
 
 def _ask_children(task: Task) -> Step:
     prose = "Each group goes to a child with a session of its own; I add up what they answer."
-    return Step(prose=prose, snippets=_adding(task, code.ASK_GROUPS), constants=_asked(task))
+    return Step(prose=prose, snippets=_adding(task, sub.ASK_GROUPS), constants=_asked(task))
 
 
 def _alone(task: Task) -> Step:
     thing = task.thing or WORDS
     constants: dict[str, Any] = {"PATTERN": thing.pattern}
     if task.kind in ("summary", "digest"):
-        return Step(prose="I count its words.", snippets=(code.WORDS_ALONE, code.WEIGH), constants=constants)
+        return Step(prose="I count its words.", snippets=(sub.WORDS_ALONE, sub.WEIGH), constants=constants)
     constants = {**constants, "FOLD": thing.fold, "MANY": thing.many}
-    snippets = (code.FIND_ALONE, *_ranking(task))
+    snippets = (sub.FIND_ALONE, *_ranking(task))
     return Step(prose=f"I look for {thing.many} by a pattern.", snippets=snippets, constants=constants)
 
 
 def _adding(task: Task, ask: str) -> tuple[str, ...]:
     if task.thing is None:
-        return (code.ADD_DIGESTS, ask, code.WEIGH)
-    return (code.ADD_ROWS, ask, *_ranking(task))
+        return (sub.ADD_DIGESTS, ask, sub.WEIGH)
+    return (sub.ADD_ROWS, ask, *_ranking(task))
 
 
 def _ranking(task: Task) -> tuple[str, str]:
-    return (code.SCORE_BY_PARTS if task.by_parts else code.SCORE_BY_TIMES, code.RANK)
+    return (sub.SCORE_BY_PARTS if task.by_parts else sub.SCORE_BY_TIMES, sub.RANK)
 
 
 def _asked(task: Task) -> dict[str, Any]:
@@ -217,28 +218,28 @@ def _asked(task: Task) -> dict[str, Any]:
 
 def _finish(task: Task) -> Step:
     if task.kind == "digest":
-        return _submit("I submit it as the line of JSON that was asked for.", code.DIGESTED)
+        return _submit("I submit it as the line of JSON that was asked for.", sub.DIGESTED)
     if task.kind == "summary" or task.thing is None:
         prose = "I put the frequent words and the best sentences together and submit them."
-        return _submit(prose, code.SUMMARISED, code.SAY_FAILED, UNIT=task.unit)
+        return _submit(prose, sub.SUMMARISED, sub.SAY_FAILED, UNIT=task.unit)
     if task.kind == "rows":
         return _submit(
             "I submit it as the lines of JSON that were asked for.",
-            code.ROWS,
-            code.ROWS_AS_JSON,
+            sub.ROWS,
+            sub.ROWS_AS_JSON,
             NO_ROW=NO_ROW,
         )
     named = {"NAME": task.thing.one, "RULE": task.thing.rule}
     if task.kind == "list":
         return _submit(
-            "I check a sample, list them, and submit.", code.CHECK, code.LISTED, code.SAY_FAILED, **named
+            "I check a sample, list them, and submit.", sub.CHECK, sub.LISTED, sub.SAY_FAILED, **named
         )
     how = f"in the most {task.unit}" if task.by_parts else "most often"
-    amount = code.AMOUNT_IN_PARTS if task.by_parts else code.AMOUNT_IN_TIMES
-    said = code.BEST if task.top == 1 else code.TOP_ONES
+    amount = sub.AMOUNT_IN_PARTS if task.by_parts else sub.AMOUNT_IN_TIMES
+    said = sub.BEST if task.top == 1 else sub.TOP_ONES
     constants = {"HOW": how, "UNIT": task.unit, "TOP": task.top, "MANY": task.thing.many, **named}
     prose = "I check the first one against the context, and submit."
-    return _submit(prose, code.CHECK, amount, said, code.SAY_FAILED, **constants)
+    return _submit(prose, sub.CHECK, amount, said, sub.SAY_FAILED, **constants)
 
 
 def _submit(prose: str, *snippets: str, **constants: Any) -> Step:
