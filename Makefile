@@ -29,7 +29,7 @@ demo: .venv/for-demo
 	.venv/bin/python notebooks/run.py notebooks/quickstart.ipynb --out build
 
 lab: .venv/for-demo
-	.venv/bin/jupyter lab --MultiKernelManager.default_kernel_name=rlm $(ARGS) notebooks/quickstart.ipynb
+	.venv/bin/jupyter lab --MultiKernelManager.default_kernel_name=rlm $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS) notebooks/quickstart.ipynb
 
 test: .venv/for-test $(NODE_MODULES)
 	cd labextension && npm test

@@ -15,9 +15,7 @@ def register(shell: InteractiveShell) -> None:
     """Registers the magics, their configuration and their completions; a second time does nothing."""
     if find(shell) is not None:
         return
-    magics = RlmMagics(shell)
-    shell.register_magics(magics)
-    shell.configurables.append(magics)  # type: ignore[arg-type]  # IPython types the list for itself only
+    shell.register_magics(RlmMagics(shell))  # which also makes it configurable
     shell.Completer.custom_matchers.append(complete)
 
 
@@ -26,7 +24,7 @@ def unregister(shell: InteractiveShell) -> None:
     magics = find(shell)
     if magics is None:
         return
-    shell.configurables.remove(magics)  # type: ignore[arg-type]
+    shell.configurables.remove(magics)  # type: ignore[arg-type]  # typed for shells, used for all
     shell.Completer.custom_matchers.remove(complete)
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("rlm", None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from IPython.core.display_functions import display
 from IPython.core.error import UsageError
@@ -13,13 +12,11 @@ from IPython.core.error import UsageError
 from rlm_kernel.engine.thread import submit
 from rlm_kernel.errors import ConfigError, RLMError
 from rlm_kernel.magic.doctor import examine
+from rlm_kernel.magic.magics import COMMANDS, RlmMagics
 from rlm_kernel.models import NO_MODEL, OpenAIModel
 from rlm_kernel.run import Run, load
 from rlm_kernel.trace import SUFFIX
 from rlm_kernel.views import call_text
-
-if TYPE_CHECKING:
-    from rlm_kernel.magic.magics import RlmMagics
 
 HELP = """\
 %%rlm NAME [options]      ask the question in the cell about a variable; %%rlm? lists the options
@@ -34,7 +31,7 @@ HELP = """\
 def dispatch(magics: RlmMagics, line: str) -> None:
     """Runs the command in the line. Raises `UsageError` for one that does not exist."""
     name, *rest = line.split() or ["help"]
-    command = COMMANDS.get(name)
+    command = _COMMANDS.get(name)
     if command is None:
         near = get_close_matches(name, COMMANDS, n=1)
         hint = f"did you mean %rlm {near[0]}?" if near else f"there are {', '.join(COMMANDS)}."
@@ -133,14 +130,8 @@ def _doctor(magics: RlmMagics, words: list[str]) -> None:
     print("\n".join(examine(magics)))
 
 
-Command = Callable[["RlmMagics", list[str]], None]
-COMMANDS: dict[str, Command] = {
-    "list": _list,
-    "show": _show,
-    "models": _models,
-    "config": _config,
-    "help": _help,
-    "doctor": _doctor,
-}
+_COMMANDS: dict[str, Callable[[RlmMagics, list[str]], None]] = dict(
+    zip(COMMANDS, (_list, _show, _models, _config, _help, _doctor), strict=True)
+)
 
-__all__ = ["COMMANDS", "HELP", "dispatch"]
+__all__ = ["HELP", "dispatch"]

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import types
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.getipython import get_ipython
 
-from rlm_kernel.magic.commands import COMMANDS
-from rlm_kernel.magic.magics import RlmMagics
+from rlm_kernel.magic.magics import COMMANDS, RlmMagics
+from rlm_kernel.magic.variables import data_names
 
 _LINE = re.compile(r"^\s*(%%?)rlm\s+(.*)$")
-_HIDDEN = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType, type)
-_OWN = {"In", "Out", "exit", "quit", "get_ipython", "open"}
 
 
 @context_matcher()
@@ -44,12 +41,7 @@ def _options() -> list[str]:
 
 def _variables() -> list[str]:
     shell = get_ipython()
-    space = shell.user_ns if shell else {}
-    return sorted(
-        name
-        for name, value in space.items()
-        if not name.startswith("_") and name not in _OWN and not isinstance(value, _HIDDEN)
-    )
+    return data_names(shell.user_ns) if shell else []
 
 
 __all__ = ["complete"]

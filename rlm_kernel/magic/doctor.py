@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from rlm_kernel.engine.thread import submit
 from rlm_kernel.errors import RLMError
+from rlm_kernel.models.openai import DEFAULT_BASE_URL, origin
 from rlm_kernel.repl.worker import WorkerRepl
 from rlm_kernel.version import __version__
 
@@ -40,8 +41,8 @@ def _versions(magics: RlmMagics) -> Iterator[str]:
 
 def _model(magics: RlmMagics) -> Iterator[str]:
     key = "set" if os.environ.get("OPENAI_API_KEY") else "not set"
-    server = magics.base_url or os.environ.get("OPENAI_BASE_URL") or "the OpenAI API"
-    yield f"ok  OPENAI_API_KEY is {key}; the server is {server.split('@')[-1]}"
+    server = origin(magics.base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL)
+    yield f"ok  OPENAI_API_KEY is {key}; the server is {server}"
     if magics.model:
         yield f"ok  the default model is {magics.model}"
     else:

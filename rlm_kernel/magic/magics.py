@@ -1,44 +1,31 @@
 """`%%rlm` and `%rlm`: the door for people in a notebook.
 
-The cell's thread only waits and draws: the run lives on the engine's own thread, so Ctrl-C arrives at once, stops
-every call of it, and leaves the tree, the trace and the `Run`.
+Here is what can be typed, and what is wrong with what was; `asking` and `commands` do it.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
-from difflib import get_close_matches
+from importlib import import_module
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import Float, Int, Unicode
 
-from rlm_kernel.errors import RLMError
-from rlm_kernel.magic import commands
-from rlm_kernel.magic.watch import explain, watch
-from rlm_kernel.run import RLM, Run
+from rlm_kernel.magic.variables import context_of
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-OPTIONS = (
-    "model",
-    "sub_model",
-    "base_url",
-    "max_turns",
-    "max_calls",
-    "max_depth",
-    "max_tokens",
-    "max_seconds",
-    "concurrency",
-    "block_seconds",
-    "request_seconds",
-    "temperature",
-    "trace_dir",
-)
+    from rlm_kernel.run import Run
+
+COMMANDS = ("list", "show", "models", "config", "help", "doctor")
+"""The commands of `%rlm`."""
 
 
 @magics_class
@@ -63,7 +50,7 @@ class RlmMagics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
-        self._shell = shell
+        self.host = shell
         self.runs: list[Run] = []
 
     @magic_arguments("%%rlm")
@@ -102,85 +89,43 @@ class RlmMagics(Magics):
         Run: run.answer, run["0.2.1"], run.usage, run.save("papers.rlm.jsonl"). `%rlm help` lists the line commands.
         """
         if cell is None:
-            commands.dispatch(self, line)
+            _load("commands").dispatch(self, line)
             return
         arguments = self._arguments(line)
-        query = cell.strip()
-        if not query:
+        if not cell.strip():
             raise UsageError("the question is empty: write it below the %%rlm line")
-        context, name = self._context(arguments.names, local_ns or {})
-        self._ask(query, context, name, arguments)
+        context, name = context_of(arguments.names, local_ns or {}, self.variables)
+        _load("asking").ask(self, cell, context, name, arguments)
 
     @property
     def variables(self) -> dict[str, Any]:
         """The notebook's variables."""
-        space: dict[str, Any] = self._shell.user_ns
+        space: dict[str, Any] = self.host.user_ns
         return space
 
-    def engine(self, arguments: argparse.Namespace | None = None) -> RLM:
-        """The RLM of these arguments over the notebook's defaults. Raises `UsageError`."""
-        chosen = {name: getattr(arguments, name, None) for name in OPTIONS}
-        options = {name: getattr(self, name) if value is None else value for name, value in chosen.items()}
-        for name in ("model", "sub_model", "base_url"):
-            options[name] = options[name] or None
-        try:
-            return RLM(**options)
-        except RLMError as error:
-            raise UsageError(str(error)) from None
-
     def _arguments(self, line: str) -> argparse.Namespace:
-        _refuse_unexpanded(line)
         try:
-            arguments: argparse.Namespace = parse_argstring(self.rlm, line)
+            words = shlex.split(line)
         except ValueError as error:
             raise UsageError(f"{error}: check the quotes in the %%rlm line") from None
-        if arguments.out and not arguments.out.isidentifier():
+        _refuse_unexpanded(words)
+        arguments: argparse.Namespace = self.rlm.parser.parse_args(words)
+        if arguments.out and (not arguments.out.isidentifier() or iskeyword(arguments.out)):
             raise UsageError(f"-o takes a variable's name, not {arguments.out!r}")
         return arguments
 
-    def _context(self, names: list[str], local_ns: dict[str, Any]) -> tuple[Any, str]:
-        if not names:
-            raise UsageError(
-                f"name the variable to ask about: %%rlm NAME.{_some_variables(self._shell.user_ns)}"
-            )
-        values = {name: self._variable(name, local_ns) for name in names}
-        if len(values) == 1:
-            return values[names[0]], names[0]
-        return values, "-".join(values)
 
-    def _variable(self, name: str, local_ns: dict[str, Any]) -> Any:
-        for space in (local_ns, self._shell.user_ns):
-            if name in space:
-                return space[name]
-        near = get_close_matches(name, [*local_ns, *self._shell.user_ns], n=3, cutoff=0.6)
-        hint = f" Did you mean {' or '.join(near)}?" if near else _some_variables(self._shell.user_ns)
-        raise UsageError(f"there is no variable {name!r}.{hint}")
-
-    def _ask(self, query: str, context: Any, name: str, arguments: argparse.Namespace) -> None:
-        rlm = self.engine(arguments)
-        try:
-            run = rlm.start(query, context=context, name=name)
-        except RLMError as error:
-            raise UsageError(str(error)) from None
-        self._keep(run, arguments.out)
-        ended_by = watch(run, live=hasattr(self._shell, "kernel"))
-        self._shell.displayhook.update_user_ns(run)  # `_` is the run, without showing it a second time
-        if ended_by is not None:
-            raise UsageError(explain(ended_by))
-
-    def _keep(self, run: Run, out: str | None) -> None:
-        self.runs.append(run)
-        if out:
-            self._shell.user_ns[out] = run
+_KEY = re.compile(r"(^--key)|(api[-_]?key)|(\bsk-\w)", re.IGNORECASE)
 
 
-def _refuse_unexpanded(line: str) -> None:
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise UsageError(f"{error}: check the quotes in the %%rlm line") from None
+def _load(name: str) -> Any:
+    # The engine is loaded by the first cell that uses it: %load_ext must cost a notebook nothing.
+    return import_module(f"rlm_kernel.magic.{name}")
+
+
+def _refuse_unexpanded(words: list[str]) -> None:
     for word in words:
-        if word.startswith(("--api-key", "--key", "sk-")):
+        if _KEY.search(word):
             raise UsageError(
                 "a key does not belong into a notebook: set OPENAI_API_KEY before Jupyter starts"
             )
@@ -191,21 +136,4 @@ def _refuse_unexpanded(line: str) -> None:
             )
 
 
-def _some_variables(space: dict[str, Any]) -> str:
-    hidden = (type(argparse), type)
-    names = [
-        name
-        for name, value in space.items()
-        if not name.startswith("_")
-        and name not in ("In", "Out", "exit", "quit", "get_ipython", "open")
-        and not isinstance(value, hidden)
-        and not callable(value)
-    ]
-    return (
-        f" There are: {', '.join(names[:8])}."
-        if names
-        else " There is no variable yet: load your data first."
-    )
-
-
-__all__ = ["OPTIONS", "RlmMagics"]
+__all__ = ["COMMANDS", "RlmMagics"]

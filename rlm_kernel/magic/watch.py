@@ -26,8 +26,12 @@ def watch(run: Run, *, live: bool) -> RLMError | None:
     assert handle is not None
     started = time.monotonic()
     try:
-        while not _ended(run):
-            handle.update(live_bundle(run.trace, time.monotonic() - started), raw=True)
+        pause = REDRAW_SECONDS
+        while not _ended(run, pause):
+            drawn = time.monotonic()
+            handle.update(live_bundle(run.trace, drawn - started), raw=True)
+            # A large tree is drawn less often: drawing must not take the run's time.
+            pause = max(REDRAW_SECONDS, 10 * (time.monotonic() - drawn))
     except RLMError as error:
         return error
     finally:
@@ -55,9 +59,9 @@ def explain(error: RLMError) -> str:
     return f"{error} {kept}"
 
 
-def _ended(run: Run) -> bool:
+def _ended(run: Run, pause: float) -> bool:
     try:
-        run.wait(REDRAW_SECONDS)
+        run.wait(pause)
     except concurrent.futures.TimeoutError:
         return False
     return True

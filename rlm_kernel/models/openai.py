@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     import openai
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
+_PATH = "/chat/completions"
 _importer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rlm-import")
-_sdk: list[Future[Any]] = []
+_transport: list[Future[Any]] = []
 
 
 class OpenAIModel:
@@ -52,18 +53,17 @@ class OpenAIModel:
         self, name: str, *, base_url: str | None = None, api_key: str | None = None, retries: int = 3
     ) -> None:
         self.name = name
-        self.base_url = base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL
+        self.base_url = _checked(base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL)
         self.retries = retries
         self._key = api_key or os.environ.get("OPENAI_API_KEY") or _no_key(self.base_url)
         self._client: openai.AsyncOpenAI | None = None
+        self._sdk: Any = None
         _start_import()
 
     @property
     def origin(self) -> str:
         """The server's scheme, host and port: all of the URL that may be shown or recorded."""
-        parts = urlsplit(self.base_url)
-        port = f":{parts.port}" if parts.port else ""
-        return f"{parts.scheme}://{parts.hostname or ''}{port}"
+        return origin(self.base_url)
 
     async def reply(self, request: Request) -> Reply:
         """The reply. An empty or malformed one is asked for once more. Raises `ModelError`."""
@@ -79,18 +79,16 @@ class OpenAIModel:
 
     async def models(self) -> list[str]:
         """The names of the models that the server lists. Raises `ModelError`."""
-        sdk = await _openai()
+        client = await self._connect()
         try:
-            page = await (await self._connect()).models.list(timeout=10.0)
-        except sdk.OpenAIError as error:
+            page = await client.models.list(timeout=10.0)
+        except self._sdk.OpenAIError as error:
             raise self._error(error, self.name) from None
         return sorted(model.id for model in page.data)
 
     async def close(self) -> None:
-        """Closes the connections."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        """Lets go of the connections; those that nobody uses close by themselves after some seconds."""
+        self._client = None
 
     async def _reply(self, request: Request) -> Reply:
         spent, retries = Usage(), 0
@@ -108,30 +106,26 @@ class OpenAIModel:
         raise AssertionError("unreachable")
 
     async def _post(self, request: Request) -> tuple[bytes, int]:
-        client, sdk = await self._connect(), await _openai()
+        client = await self._connect()
         # The SDK's spelling of "give me the response and the count of retries, not an object of yours".
         options: Any = {"headers": {"X-Stainless-Raw-Response": "true"}, "timeout": request.seconds}
         try:
-            raw: Any = await client.post(
-                "/chat/completions", cast_to=object, body=_body(request), options=options
-            )
-        except sdk.OpenAIError as error:
+            raw: Any = await client.post(_PATH, cast_to=object, body=_body(request), options=options)
+        except self._sdk.OpenAIError as error:
             raise self._error(error, request.model) from None
         return raw.http_response.content, raw.retries_taken
 
     async def _connect(self) -> openai.AsyncOpenAI:
-        if self._client is None:
-            sdk = await _openai()
-            # Redirects are refused: a prompt must not travel to a server nobody named.
-            http = sdk.DefaultAioHttpClient(follow_redirects=False)
-            self._client = sdk.AsyncOpenAI(
-                api_key=self._key, base_url=self.base_url, max_retries=self.retries, http_client=http
-            )
+        transport = await asyncio.wrap_future(_transport[0]) if self._client is None else None
+        if transport is not None and self._client is None:  # another request may have connected meanwhile
+            self._sdk = transport.openai
+            self._client = transport.connect(self.base_url, self._key, self.retries)
+        assert self._client is not None
         return self._client
 
     def _error(self, error: openai.OpenAIError, model: str) -> ModelError:
         status = getattr(error, "status_code", None)
-        said = _said(error)
+        said = _said(error).replace(self._key, "[the key]")
         retries = _retries(error)
         facts: dict[str, Any] = {"model": model, "status": status, "retries": retries}
         again = f" (tried {retries + 1} times)" if retries else ""
@@ -164,6 +158,25 @@ class OpenAIModel:
         return f"OpenAIModel({self.name!r}, base_url={self.origin!r})"
 
 
+def origin(url: str) -> str:
+    """The scheme, host and port of a URL, and nothing that could be a secret."""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname or ''}{port}"
+
+
+def _checked(base_url: str) -> str:
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError("the base URL must look like http://localhost:8000/v1", setting="base_url")
+    if parts.username or parts.password:
+        raise ConfigError(
+            "a password does not belong into the base URL; write http://host/v1 and set OPENAI_API_KEY",
+            setting="base_url",
+        )
+    return base_url
+
+
 def _no_key(base_url: str) -> str:
     if base_url == DEFAULT_BASE_URL:
         raise ConfigError(
@@ -174,15 +187,9 @@ def _no_key(base_url: str) -> str:
 
 def _start_import() -> None:
     # Importing the SDK takes most of a second; it happens while the context is packed and the worker starts.
-    if not _sdk:
+    if not _transport:
         run = contextvars.copy_context().run
-        _sdk.append(_importer.submit(run, importlib.import_module, "openai"))
-
-
-async def _openai() -> Any:
-    if _sdk[0].done():
-        return _sdk[0].result()
-    return await asyncio.wrap_future(_sdk[0])
+        _transport.append(_importer.submit(run, importlib.import_module, "rlm_kernel.models.transport"))
 
 
 def _body(request: Request) -> dict[str, Any]:
@@ -273,4 +280,4 @@ def _said(error: openai.OpenAIError) -> str:
     return text[:300].rstrip(". ") + "."
 
 
-__all__ = ["DEFAULT_BASE_URL", "OpenAIModel"]
+__all__ = ["DEFAULT_BASE_URL", "OpenAIModel", "origin"]

@@ -6,6 +6,8 @@ end: a call without one is running while the run lives, and cut off in a trace t
 
 from __future__ import annotations
 
+import re
+from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -20,6 +22,8 @@ from rlm_kernel.trace.events import (
     RunStarted,
 )
 from rlm_kernel.trace.values import Batch, CallKind, ContextCard, ErrorInfo, Message, Site, Status, Usage
+
+_ID = re.compile(r"0(?:\.[1-9][0-9]{0,8}\.[1-9][0-9]{0,8})*")
 
 
 @dataclass
@@ -178,14 +182,22 @@ class Call:
         """The exact messages its model was sent at that turn (the last one by default)."""
         if self.kind == "llm":
             return [Message(role="user", content=self.prompt)]
-        last = turn if turn is not None else len(self.turns)
-        return [message for each in self.turns[:last] for message in each.messages]
+        turns = [each for each in self.turns if turn is None or each.number <= turn]
+        out: list[Message] = []
+        for each in turns:
+            out += each.messages
+            if each.reply and each is not turns[-1]:
+                out.append(Message(role="assistant", content=each.reply.text))
+        return out
 
     def turn(self, number: int) -> Turn:
         """The turn of that number, made when it is new."""
-        while len(self.turns) < number:
-            self.turns.append(Turn(len(self.turns) + 1))
-        return self.turns[number - 1]
+        for turn in reversed(self.turns):
+            if turn.number == number:
+                return turn
+        made = Turn(number)
+        insort(self.turns, made, key=lambda turn: turn.number)
+        return made
 
     def __repr__(self) -> str:
         return f"<Call {self.id} {self.kind} {self.status}, {len(self.calls)} sub-calls>"
@@ -219,6 +231,8 @@ class Tree:
                     _fill(call, event)
 
     def _start(self, event: CallStarted) -> None:
+        if event.call_id in self.calls or not _ID.fullmatch(event.call_id):
+            return
         call = Call(event)
         self.calls[call.id] = call
         if event.call_id == "0":
@@ -227,7 +241,8 @@ class Tree:
         call.parent = self.calls.get(parent_id)
         if call.parent is not None:
             number = event.site.block if event.site else 1
-            call.parent.turn(int(turn)).block(number).calls.append(call)
+            block = call.parent.turn(int(turn)).block(number)
+            insort(block.calls, call, key=_place)
 
     def cut(self) -> None:
         """Says that no more events will come: calls without an end are cut off."""
@@ -235,11 +250,15 @@ class Tree:
             call.alive = False
 
 
+def _place(call: Call) -> int:
+    return int(call.id.rpartition(".")[2])
+
+
 def _fill(call: Call, event: ModelAsked | ModelReplied | CodeExecuted | CallFinished) -> None:
     match event:
         case ModelAsked():
             turn = call.turn(event.turn)
-            turn.messages, turn.asked_at = event.messages, event.t
+            turn.messages, turn.asked_at = (*turn.messages, *event.messages), event.t
         case ModelReplied():
             call.turn(event.turn).reply = event
         case CodeExecuted():

@@ -8,6 +8,7 @@ written by a later version of the same format still opens.
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 from collections.abc import Callable
 from functools import cache
@@ -26,11 +27,12 @@ def to_dict(event: Event) -> dict[str, Any]:
 
 def from_dict(data: dict[str, Any]) -> Event | None:
     """The event, or None for a kind this version does not know. Raises `TraceError` for a wrong shape."""
-    kind: Any = EVENT_TYPES.get(data.get("type", ""))
-    if kind is None:
-        if isinstance(data.get("type"), str):
-            return None
+    name = data.get("type")
+    if not isinstance(name, str):
         raise TraceError("an event without a 'type'")
+    kind: Any = EVENT_TYPES.get(name)
+    if kind is None:
+        return None
     event: Event = _decode_dataclass(kind)(data)
     return event
 
@@ -48,7 +50,7 @@ def _fields(value: Any) -> dict[str, Any]:
 def _plain(item: Any) -> Any:
     if isinstance(item, str | int | float) or item is None:
         return item
-    if isinstance(item, tuple):
+    if isinstance(item, list | tuple):
         return [_plain(part) for part in item]
     if isinstance(item, dict):
         return {key: _plain(part) for key, part in item.items()}
@@ -72,11 +74,18 @@ def _decode_dataclass(kind: Any) -> Decoder:
     def decode(data: Any) -> Any:
         _expect(data, dict, kind.__name__)
         try:
-            return kind(**{name: read(data[name]) for name, read in plan if name in data})
+            return kind(**{name: _read(name, read, data[name]) for name, read in plan if name in data})
         except TypeError as error:
             raise TraceError(f"{kind.__name__} lacks a field: {error}") from None
 
     return decode
+
+
+def _read(name: str, read: Decoder, value: Any) -> Any:
+    try:
+        return read(value)
+    except TraceError as error:
+        raise TraceError(f"{name}: {error}") from None
 
 
 def _decoder(hint: Any) -> Decoder:
@@ -99,14 +108,33 @@ def _decoder(hint: Any) -> Decoder:
         nested: Decoder = _decode_dataclass(kind)
         return nested
     if hint is float:
-        return lambda value: float(_expect(value, (int, float), "a number"))
+        return _number
+    if hint is int:
+        return _integer
     return lambda value: _expect(value, hint, hint.__name__)
 
 
 def _expect(value: Any, kind: Any, name: str) -> Any:
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise TraceError(f"expected {name}, found {type(value).__name__}")
     return value
+
+
+def _integer(value: Any) -> int:
+    number: int = _expect(value, int, "int")
+    if abs(number) >= 2**53:
+        raise TraceError("expected int, found one that JSON readers round")
+    return number
+
+
+def _number(value: Any) -> float:
+    number: float = _expect(value, (int, float), "a number")
+    try:
+        if math.isfinite(number):
+            return float(number)
+    except OverflowError:
+        pass
+    raise TraceError("expected a number, found one that is not finite")
 
 
 def _choice(value: Any, allowed: tuple[Any, ...]) -> Any:

@@ -54,14 +54,14 @@ class Recorder:
     def _write(self, writer: TraceWriter, event: Event) -> None:
         try:
             writer.write(event)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._warn(writer.path, error)
             writer.close()
             self._writer = None
 
-    def _warn(self, path: Path, error: OSError) -> None:
+    def _warn(self, path: Path, error: OSError | ValueError) -> None:
         self.trace.warning = (
-            f"the trace is not saved: {error.strerror or error} ({path}). "
+            f"the trace is not saved: {getattr(error, 'strerror', None) or error} ({path}). "
             "It is still in memory: run.save('…') writes it elsewhere."
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from rlm_kernel.trace.trace import Trace
 SUFFIX = ".rlm.jsonl"
 TEXT_CHARS = 1024
 TEXT_KEY = "$text"
+_TORN = "the last line was cut off while it was written and is left out"
 
 
 class TraceWriter:
@@ -55,11 +57,11 @@ class TraceWriter:
         if isinstance(value, list):
             return [self._refer(item, lines) for item in value]
         if isinstance(value, dict):
-            return {key: self._refer(item, lines) for key, item in value.items()}
+            return {_escape(key): self._refer(item, lines) for key, item in value.items()}
         return value
 
     def _text(self, text: str, lines: list[str]) -> dict[str, str]:
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        digest = _digest(text)
         if digest not in self._texts:
             self._texts.add(digest)
             lines.append(_line({"type": "text", "hash": digest, "text": text}))
@@ -89,9 +91,10 @@ def load(path: str | Path) -> Trace:
     anything else that is not a trace, `TraceVersionError` for one of a newer format.
     """
     file = Path(path).expanduser()
-    trace = Trace(_Reader(file).events())
+    reader = _Reader(file)
+    trace = Trace(reader.events())
     trace.path = file
-    trace.warning = _torn_warning(file)
+    trace.warning = _TORN if reader.torn else ""
     return trace
 
 
@@ -99,6 +102,7 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.texts: dict[str, str] = {}
+        self.torn = False
 
     def events(self) -> list[Event]:
         lines = self._lines()
@@ -106,7 +110,7 @@ class _Reader:
         for number, line in enumerate(lines, 1):
             data = self._parse(line, number)
             if data.get("type") == "text":
-                self.texts[str(data.get("hash"))] = str(data.get("text"))
+                self._keep(data, number)
                 continue
             event = self._event(data, number)
             if event is not None:
@@ -122,12 +126,22 @@ class _Reader:
             content = self.path.read_bytes()
         except FileNotFoundError:
             raise TraceError(f"no trace at {self.path}", path=self.path) from None
+        except OSError as error:
+            raise TraceError(f"cannot read {self.path}: {error.strerror or error}", path=self.path) from None
         # Only a newline ends a line (`splitlines` would cut at U+2028), and what follows the last one is torn.
-        return content.split(b"\n")[:-1]
+        *lines, rest = content.split(b"\n")
+        self.torn = bool(rest)
+        return lines
+
+    def _keep(self, data: dict[str, Any], number: int) -> None:
+        text = data.get("text")
+        if not isinstance(text, str) or data.get("hash") != _digest(text):
+            raise self._error("is not the text of its hash", number)
+        self.texts[data["hash"]] = text
 
     def _parse(self, line: bytes, number: int) -> dict[str, Any]:
         try:
-            data = json.loads(line)
+            data = json.loads(line, parse_constant=_finite, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise self._error(f"is not JSON ({error})", number) from None
         if not isinstance(data, dict):
@@ -158,19 +172,26 @@ class _Reader:
             if digest not in self.texts:
                 raise TraceError(f"text {digest[:12]} is missing")
             return self.texts[digest]
-        return {key: self._resolve(item) for key, item in value.items()}
+        return {key.removeprefix("$"): self._resolve(item) for key, item in value.items()}
 
     def _error(self, what: str, number: int) -> TraceError:
         return TraceError(f"{self.path}, line {number} {what}", path=self.path, line=number)
 
 
-def _torn_warning(path: Path) -> str:
-    with path.open("rb") as file:
-        file.seek(0, os.SEEK_END)
-        size = file.tell()
-        file.seek(max(0, size - 1))
-        whole = size == 0 or file.read(1) == b"\n"
-    return "" if whole else "the last line was cut off while it was written and is left out"
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _escape(key: str) -> str:
+    # A key of the data that looks like ours.
+    return f"${key}" if key.startswith("$") else key
+
+
+def _finite(literal: str) -> float:
+    number = float(literal)
+    if not math.isfinite(number):
+        raise ValueError(f"{literal} is not a number of JSON")
+    return number
 
 
 def _line(data: dict[str, Any]) -> str:

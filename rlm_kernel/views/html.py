@@ -27,7 +27,7 @@ from rlm_kernel.views.summary import (
 
 MAX_CHARS = 128 * 1024
 # Text cut to so many characters, and so many calls shown of each group; the first pair that fits is taken.
-_STEPS = ((8000, 200), (3000, 100), (1000, 60), (400, 30), (200, 10), (120, 3), (60, 1))
+_STEPS = ((8000, 200), (3000, 100), (1000, 60), (400, 30), (200, 10), (120, 3), (60, 1), (60, 0))
 
 
 def html_tree(trace: Trace, *, max_chars: int | None = MAX_CHARS) -> str:
@@ -41,7 +41,7 @@ def html_tree(trace: Trace, *, max_chars: int | None = MAX_CHARS) -> str:
         out = _Tree(trace, root, text, calls).render()
         if len(out) <= max_chars:
             return out
-    return _Tree(trace, root, 60, 0).render()
+    return _Tree(trace, root, 60, 0, turns=0).render()
 
 
 def html_document(trace: Trace) -> str:
@@ -53,14 +53,18 @@ def html_document(trace: Trace) -> str:
 
 
 class _Tree:
-    def __init__(self, trace: Trace, root: Call, text_chars: int, group_calls: int) -> None:
+    def __init__(
+        self, trace: Trace, root: Call, text_chars: int, group_calls: int, turns: int = 10**9
+    ) -> None:
         self._trace = trace
         self._root = root
         self._text_chars = text_chars
         self._group_calls = group_calls
+        self._turns = turns
         self._below: dict[str, Rollup] = rollups(root)
         self._cut_texts = 0
         self._left_out = 0
+        self._unseen_turns = 0
 
     def render(self) -> str:
         """The whole fragment."""
@@ -85,7 +89,9 @@ class _Tree:
         note = f" <i>({escape(tag)})</i>" if tag else ""
         out = []
         if end and end.answer is not None:
-            out.append(f"<p><b>Answer</b>{note}</p>{self._pre(end.answer, keep=20_000)}")
+            out.append(
+                f"<p><b>Answer</b>{note}</p>{self._pre(end.answer, keep=min(20_000, 20 * self._text_chars))}"
+            )
         if end and end.error:
             out.append(f"<p><b>Error</b></p>{self._pre(str(end.error))}")
         return out
@@ -96,7 +102,12 @@ class _Tree:
             out.append(f"{count(self._cut_texts, 'long text')} shortened here; the trace has them in full.")
         if self._left_out:
             out.append(f"{count(self._left_out, 'call')} not shown here; the trace has them all.")
-        return [f"<p><b>Note</b> {escape(note)}</p>" for note in out]
+        if self._unseen_turns:
+            # The calls of a turn that is not shown are below the root.
+            out.append(
+                f"{count(self._unseen_turns, 'turn')} with all their calls not shown here; the trace has them."
+            )
+        return [f"<p><b>Note</b> {self._inline(note, 2000)}</p>" for note in out]
 
     def _footer(self) -> str:
         started, path = self._trace.started, self._trace.path
@@ -105,12 +116,12 @@ class _Tree:
             f"isolation: {started.isolation}" if started else "",
             f"trace: {path}" if path else "trace: not on disk",
         ]
-        return escape(visible(" · ".join(part for part in parts if part)))
+        return self._inline(" · ".join(part for part in parts if part), 3000)
 
     def _call(self, call: Call, *, is_open: bool = False) -> str:
         figures = escape(" · ".join(facts(call, self._below[call.id])))
         title = f" — {escape(line(call.prompt, 80))}" if call.depth else ""
-        summary = f"<b>{escape(call.id)} {call.kind}</b> {escape(visible(call.model))} · {figures}{title}"
+        summary = f"<b>{self._inline(call.id, 200)} {call.kind}</b> {self._inline(call.model, 200)} · {figures}{title}"
         body = self._llm(call) if call.kind == "llm" else self._rlm(call)
         attribute = " open" if is_open else ""
         return f"<li><details{attribute}><summary>{summary}</summary>{body}</details></li>"
@@ -132,11 +143,15 @@ class _Tree:
         if call.context:
             card = call.context
             size = f", {card.chars:,} characters" if card.chars is not None else ""
-            shape = f" — {escape(visible(card.schema))}" if card.schema else ""
-            parts.append(f"<p>Context: {escape(visible(card.name))}, {escape(card.type)}{size}{shape}</p>")
-        parts.append(f"<ul>{''.join(self._turn(turn) for turn in call.turns)}</ul>")
+            shape = f" — {self._inline(card.schema, 600)}" if card.schema else ""
+            parts.append(
+                f"<p>Context: {self._inline(card.name, 200)}, {self._inline(card.type, 200)}{size}{shape}</p>"
+            )
+        turns = "".join(self._turn(turn) for turn in call.turns[: self._turns])
+        self._unseen_turns += max(0, len(call.turns) - self._turns)
+        parts.append(f"<ul>{turns}</ul>" if turns else "")
         if call.answer is not None and call.depth:
-            parts += [f"<p>Answer (from {escape(visible(call.how))})</p>", self._pre(call.answer)]
+            parts += [f"<p>Answer (from {self._inline(call.how, 200)})</p>", self._pre(call.answer)]
         return "".join(parts) + self._error(call)
 
     def _turn(self, turn: Turn) -> str:
@@ -169,7 +184,12 @@ class _Tree:
         return "".join(parts)
 
     def _calls(self, block: Block) -> str:
-        groups_html = "".join(self._group(group) for group in groups(block.calls))
+        found = list(groups(block.calls))
+        shown = found[: self._group_calls]
+        rest = [call for group in found[len(shown) :] for call in group]
+        self._left_out += sum(1 + self._below[call.id].calls for call in rest)
+        more = f"<li>… {count(len(rest), 'more call')} in the trace</li>" if rest else ""
+        groups_html = "".join(self._group(group) for group in shown) + more
         return f"<ul>{groups_html}</ul>" if groups_html else ""
 
     def _group(self, group: list[Call]) -> str:

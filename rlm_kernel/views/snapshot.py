@@ -3,65 +3,90 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 from rlm_kernel.text import cut
 from rlm_kernel.trace import FORMAT, CallStarted, Event, Trace, to_dict
 
 MAX_BYTES = 256 * 1024
-_TEXT_STEPS = (100_000, 8_000, 2_000, 500, 120)
+_TEXT_STEPS = (100_000, 8_000, 2_000, 500, 120, 40)
+_FRAME_BYTES = 4096  # what stands around the events
+_NAME = 100  # ids and hashes are never longer, and never cut
 
 
 def snapshot(trace: Trace, *, max_bytes: int | None = MAX_BYTES) -> dict[str, Any]:
     """JSON-able data of at most `max_bytes`: `events` in order, `path` of the whole trace, and what is missing
     here: `cut_texts` long texts were shortened, `omitted_calls` calls are not there at all."""
-    if max_bytes is None:
-        return _take(trace, trace.events, 10**9)
-    for limit in _TEXT_STEPS:
-        data = _take(trace, trace.events, limit)
-        if _size(data) <= max_bytes:
-            return data
-    return _fewer(trace, max_bytes)
+    everything = list(trace.events)
+    budget = sys.maxsize if max_bytes is None else max_bytes - _FRAME_BYTES
+    for limit in _TEXT_STEPS if max_bytes is not None else (sys.maxsize,):
+        taken = _Taken(limit, budget).take(everything)
+        if taken.fits:
+            return _data(trace, taken, 0)
+    return _fewer(trace, everything, budget)
 
 
-def _fewer(trace: Trace, max_bytes: int) -> dict[str, Any]:
-    ids = [event.call_id for event in trace.events if isinstance(event, CallStarted)]
-    keep = len(ids)
-    while True:
-        keep //= 2
-        kept = set(ids[: max(keep, 1)])
-        events = [event for event in trace.events if getattr(event, "call_id", "0") in kept]
-        data = _take(trace, events, _TEXT_STEPS[-1])
-        data["omitted_calls"] = len(ids) - len(kept)
-        if keep <= 1 or _size(data) <= max_bytes:
-            return data
+def _fewer(trace: Trace, events: list[Event], budget: int) -> dict[str, Any]:
+    # The first calls are the story; how many of them fit is found by halving.
+    ids = [event.call_id for event in events if isinstance(event, CallStarted)]
+    best, low, high = _Taken(_TEXT_STEPS[-1], budget), 1, len(ids)
+    while low <= high:
+        middle = (low + high) // 2
+        kept = set(ids[:middle])
+        taken = _Taken(_TEXT_STEPS[-1], budget).take(
+            [event for event in events if getattr(event, "call_id", "0") in kept]
+        )
+        if taken.fits:
+            best, low = taken, middle + 1
+        else:
+            high = middle - 1
+    return _data(trace, best, len(ids) - high)
 
 
-def _take(trace: Trace, events: list[Event], limit: int) -> dict[str, Any]:
-    counter = [0]
+class _Taken:
+    """Events as JSON-able data with their texts cut, as far as they fit a budget of bytes."""
+
+    def __init__(self, limit: int, budget: int) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.cut_texts = 0
+        self.fits = True
+        self._limit = limit
+        self._left = budget
+
+    def take(self, events: list[Event]) -> _Taken:
+        """This, with the events; it stops at the first that does not fit."""
+        for event in events:
+            data = self._cut(to_dict(event))
+            self._left -= len(json.dumps(data, separators=(",", ":"))) + 1
+            if self._left < 0:
+                self.fits = False
+                break
+            self.events.append(data)
+        return self
+
+    def _cut(self, value: Any) -> Any:
+        if isinstance(value, str):
+            if len(value) <= max(self._limit, _NAME):
+                return value
+            self.cut_texts += 1
+            return cut(value, self._limit)
+        if isinstance(value, list):
+            return [self._cut(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self._cut(item) for key, item in value.items()}
+        return value
+
+
+def _data(trace: Trace, taken: _Taken, omitted: int) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "events": [_cut(to_dict(event), limit, counter) for event in events],
+        "events": taken.events,
         "path": str(trace.path) if trace.path else None,
         "warning": trace.warning,
-        "cut_texts": counter[0],
-        "omitted_calls": 0,
+        "cut_texts": taken.cut_texts,
+        "omitted_calls": omitted,
     }
-
-
-def _cut(value: Any, limit: int, counter: list[int]) -> Any:
-    if isinstance(value, str):
-        counter[0] += len(value) > limit
-        return cut(value, limit)
-    if isinstance(value, list):
-        return [_cut(item, limit, counter) for item in value]
-    if isinstance(value, dict):
-        return {key: _cut(item, limit, counter) for key, item in value.items()}
-    return value
-
-
-def _size(data: dict[str, Any]) -> int:
-    return len(json.dumps(data, separators=(",", ":")))
 
 
 __all__ = ["MAX_BYTES", "snapshot"]

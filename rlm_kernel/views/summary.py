@@ -47,8 +47,9 @@ MARKS = {
 
 def line(text: str, limit: int = 90) -> str:
     """The first line that says something, cut to `limit`."""
-    first = next((part.strip() for part in text.splitlines() if part.strip(" \t`#*-=")), text.strip())
-    first = visible(first)
+    told = (part.strip() for part in text.splitlines() if part.strip(" \t`#*-="))
+    first = next((part for part in told if not part.startswith(("```", "~~~"))), text.strip())
+    first = visible(first[: limit + 1])  # the rest is cut anyway
     return first if len(first) <= limit else first[: limit - 1] + "…"
 
 
@@ -81,7 +82,9 @@ def tokens(usage: Usage) -> str:
 
 def cost(usage: Usage) -> str:
     """The cost in dollars where it is known; nothing where it is not, and never a zero for that."""
-    return f"${usage.cost:.4f}" if usage.cost is not None else ""
+    if usage.cost is None:
+        return ""
+    return "under $0.0001" if 0 < usage.cost < 0.00005 else f"${usage.cost:.4f}"
 
 
 def count(number: int, noun: str) -> str:
@@ -90,12 +93,17 @@ def count(number: int, noun: str) -> str:
 
 
 def facts(call: Call, below: Rollup, now: float | None = None) -> list[str]:
-    """The figures of a call's row: status, time, calls below it, tokens, cost, retries, failures inside."""
+    """The figures of a call's row: status, time, calls below it, and what `figures` gives."""
     took = call.seconds if call.seconds is not None else (now - call.start if now is not None else None)
     parts = [f"{MARKS[call.status]} {call.status}", seconds(took)]
     if below.calls:
         parts.append(count(below.calls, "sub-call"))
-    parts += [tokens(below.usage), cost(below.usage)]
+    return [*(part for part in parts if part), *figures(call, below)]
+
+
+def figures(call: Call, below: Rollup) -> list[str]:
+    """Tokens, cost, retries, failures inside."""
+    parts = [tokens(below.usage), cost(below.usage)]
     if call.retries:
         parts.append(f"retried {call.retries}×")
     if call.started.depth_capped:
@@ -141,6 +149,7 @@ __all__ = [
     "count",
     "elapsed",
     "facts",
+    "figures",
     "groups",
     "label",
     "line",

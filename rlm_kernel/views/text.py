@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rlm_kernel.text import visible
-from rlm_kernel.trace import Call, Trace, Turn
+from rlm_kernel.trace import MODE_LABELS, Call, Trace, Turn
 from rlm_kernel.views.summary import (
     BAD,
     MARKS,
@@ -13,6 +13,7 @@ from rlm_kernel.views.summary import (
     count,
     elapsed,
     facts,
+    figures,
     groups,
     label,
     line,
@@ -35,7 +36,7 @@ def text_tree(trace: Trace, *, now: float | None = None, max_lines: int = MAX_LI
     left_out = len(rows) - max_lines
     if left_out > 0:
         half = max_lines // 2
-        rows = [*rows[:half], f"   … {left_out:,} lines left out …", *rows[-half:]]
+        rows = [*rows[: max_lines - half], f"   … {left_out:,} lines left out …", *rows[len(rows) - half :]]
     return "\n".join([*head, *rows, *_foot(trace)])
 
 
@@ -43,7 +44,7 @@ def _status(trace: Trace, root: Call, now: float | None) -> str:
     total = rollups(root)[root.id]
     took = now if now is not None else elapsed(trace)
     parts = [f"{MARKS[trace.status]} {trace.status}", seconds(took), count(total.calls, "sub-call")]
-    parts += facts(root, total)[3 if total.calls else 2 :]
+    parts += figures(root, total)
     tag = label(trace)
     return f"Run       {' · '.join(part for part in parts if part)}" + (f"  [{tag}]" if tag else "")
 
@@ -56,19 +57,21 @@ def _foot(trace: Trace) -> list[str]:
     if end and end.error:
         out.append(f"Error     {visible(str(end.error))}")
     if trace.warning:
-        out.append(f"Warning   {trace.warning}")
+        out.append(f"Warning   {visible(trace.warning)}")
     return out
 
 
 def call_text(call: Call) -> str:
     """One call in full: its messages, replies, code, output as the model saw it, and answer."""
     below = rollups(call)[call.id]
-    parts = [f"{call.id} {call.kind} {call.model}  {' · '.join(facts(call, below))}"]
+    modes = {MODE_LABELS[turn.reply.mode] for turn in call.turns if turn.reply} - {""}
+    tag = f"  [{'; '.join(sorted(modes))}]" if modes else ""
+    parts = [f"{call.id} {call.kind} {call.model}  {' · '.join(facts(call, below))}{tag}"]
     if call.kind == "llm":
         parts.append(f"── prompt\n{call.prompt}")
     for turn in call.turns:
         parts += [f"── {message.role}, turn {turn.number}\n{message.content}" for message in turn.messages]
-        if turn.reply and (call.kind == "llm" or turn is call.turns[-1]):
+        if turn.reply:
             parts.append(f"── reply\n{turn.reply.text or turn.reply.error}")
     if call.turns and call.turns[-1].blocks:
         last = [block.executed.shown for block in call.turns[-1].blocks if block.executed]
@@ -87,8 +90,8 @@ class _Rows:
 
     def call(self, call: Call) -> list[str]:
         """A call's row, and below it its turns or nothing."""
-        figures = " · ".join(facts(call, self._below[call.id], self._now))
-        head = f"{call.id} {call.kind} {call.model}  {figures}"
+        told = " · ".join(facts(call, self._below[call.id], self._now))
+        head = f"{call.id} {call.kind} {line(call.model)}  {told}"
         if call.depth:
             head += f"  “{line(call.prompt, 60)}”"
         if call.kind == "llm":

@@ -1,0 +1,51 @@
+"""What a `%%rlm` cell does: asks, draws until the run has ended, keeps the `Run`.
+
+Loaded by the first cell that asks, not by `%load_ext`, which is to cost a notebook nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+
+from rlm_kernel.errors import RLMError
+from rlm_kernel.magic.watch import explain, watch
+from rlm_kernel.run import RLM, Run
+
+if TYPE_CHECKING:
+    from rlm_kernel.magic.magics import RlmMagics
+
+_EMPTY_IS_NONE = ("model", "sub_model", "base_url")
+
+
+def ask(magics: RlmMagics, query: str, context: Any, name: str, arguments: argparse.Namespace) -> None:
+    """Runs the question to its end. Raises `UsageError` for whatever stops it, and lets Ctrl-C through."""
+    try:
+        run = _rlm(magics, arguments).start(query, context=context, name=name)
+    except RLMError as error:
+        raise UsageError(str(error)) from None
+    _keep(magics, run, arguments.out)
+    ended_by = watch(run, live=hasattr(magics.host, "kernel"))
+    magics.host.displayhook.update_user_ns(run)  # `_` is the run, without showing it a second time
+    if ended_by is not None:
+        raise UsageError(explain(ended_by))
+
+
+def _rlm(magics: RlmMagics, arguments: argparse.Namespace) -> RLM:
+    options: dict[str, Any] = {}
+    for name in magics.class_own_traits(config=True):
+        given = getattr(arguments, name)
+        value = getattr(magics, name) if given is None else given
+        options[name] = None if name in _EMPTY_IS_NONE and value == "" else value
+    return RLM(**options)
+
+
+def _keep(magics: RlmMagics, run: Run, out: str | None) -> None:
+    magics.runs.append(run)
+    if out:
+        magics.variables[out] = run
+
+
+__all__ = ["ask"]

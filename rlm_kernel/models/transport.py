@@ -1,0 +1,107 @@
+"""The HTTP client that the `openai` SDK is given: straight over aiohttp, with what a chat request needs.
+
+The SDK's own aiohttp client builds and parses each request and response in full, twice; here a request keeps its
+parsed URL, and a response keeps its body and the few headers that the SDK's retries look at. Imported with the SDK,
+never before: both are slow to load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import ssl
+from typing import Any
+from urllib.request import getproxies
+
+import aiohttp
+import httpx2
+import openai
+
+CONNECT_SECONDS = 15.0
+_KEPT = frozenset({"content-type", "retry-after", "retry-after-ms", "x-should-retry", "x-request-id"})
+
+
+class AioClient(httpx2.AsyncClient):
+    """An HTTP client on one aiohttp session. It follows no redirect: a prompt goes where it was sent."""
+
+    def __init__(self) -> None:
+        super().__init__(transport=httpx2.AsyncBaseTransport(), trust_env=False, follow_redirects=False)
+        self._session: aiohttp.ClientSession | None = None
+        self._urls: dict[str, httpx2.URL] = {}
+
+    def build_request(self, method: str, url: Any, **options: Any) -> httpx2.Request:
+        """The request, its URL parsed once for all."""
+        known = self._urls.get(url)
+        if known is None or options.get("params") or options.get("files"):
+            request = super().build_request(method, url, **options)
+            self._urls[url] = request.url
+            return request
+        return httpx2.Request(method, known, headers=options.get("headers"), content=options.get("content"))
+
+    async def send(self, request: httpx2.Request, **_: Any) -> httpx2.Response:
+        """The whole response. Raises the `httpx2` errors that the SDK retries."""
+        try:
+            return await self._send(request)
+        except TimeoutError as error:
+            raise httpx2.ReadTimeout(str(error), request=request) from error
+        except aiohttp.ClientConnectionError as error:
+            raise httpx2.ConnectError(str(error), request=request) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise httpx2.ReadError(str(error), request=request) from error
+
+    async def _send(self, request: httpx2.Request) -> httpx2.Response:
+        session = self._session or self._open(request.url.scheme)
+        sent = session.request(
+            request.method,
+            str(request.url),
+            data=request.content or None,
+            headers=request.headers.multi_items(),
+            allow_redirects=False,
+        )
+        async with sent as answer:
+            body = await answer.read()
+        kept = [(name, value) for name, value in answer.headers.items() if name.lower() in _KEPT]
+        return httpx2.Response(answer.status, headers=kept, content=body, request=request)
+
+    def _open(self, scheme: str) -> aiohttp.ClientSession:
+        # The certificates are read only for a server that has one: that takes a tenth of a second.
+        context: ssl.SSLContext | bool = httpx2.create_ssl_context() if scheme == "https" else True
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=context),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=bool(getproxies()),
+        )
+        return self._session
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+        await super().aclose()
+
+
+def connect(base_url: str, api_key: str, retries: int) -> openai.AsyncOpenAI:
+    """The SDK's client for that server, on the connections that all models of this event loop share."""
+    loop = asyncio.get_running_loop()
+    if loop not in _clients:
+        _clients[loop] = AioClient()
+    return openai.AsyncOpenAI(
+        api_key=api_key, base_url=base_url, max_retries=retries, http_client=_clients[loop]
+    )
+
+
+_clients: dict[asyncio.AbstractEventLoop, AioClient] = {}
+
+
+@atexit.register
+def _close_all() -> None:
+    for loop, client in _clients.items():
+        if loop.is_running():
+            closing = asyncio.run_coroutine_threadsafe(client.aclose(), loop)
+            concurrent.futures.wait([closing], timeout=1)
+
+
+__all__ = ["AioClient", "connect"]

@@ -1,0 +1,46 @@
+"""A real JupyterLab and a real Chromium, started once for all browser tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab_page import JupyterServer, Lab
+from playwright.sync_api import Browser, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+# Without the last one Chromium knocks on doors of the network at each start.
+FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking")
+WAIT_MS = 30_000
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.fail(
+            f"The browser tests need Chromium, and none of {', '.join(NAMES)} is on the PATH. "
+            "Install it (on Debian or Ubuntu: sudo apt-get install chromium)."
+        )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def lab(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab in a page. Pictures go to RLM_SCREENSHOTS, where that is set."""
+    folder = tmp_path_factory.mktemp("lab")
+    shots = Path(os.environ.get("RLM_SCREENSHOTS") or folder / "screenshots")
+    server = JupyterServer(folder)
+    try:
+        page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(WAIT_MS)
+        yield Lab(page, server, shots)
+        page.close()
+    finally:
+        server.close()

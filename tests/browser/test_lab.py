@@ -1,0 +1,293 @@
+"""`%%rlm` as a person meets it: in JupyterLab, in a browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab_page import Lab, Notebook
+from playwright.sync_api import Locator
+from server import Answer, ChatServer, by_kind, chat, error
+
+QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
+NOT_A_MODEL = "demo rules, not a language model"
+SLOW = 0.4
+PAPERS = "papers = ['one', 'two', 'three', 'four']"
+PROSE, CODE = "text/x-ipythongfm", "text/x-ipython"
+
+
+def slow(text: str, **fields: Any) -> Answer:
+    return Answer(body=chat(text, **fields), delay=SLOW)
+
+
+def block(*lines: str) -> str:
+    return "```repl\n" + "\n".join(lines) + "\n```"
+
+
+ANSWER = block("answer['content'] = found[0]", "answer['ready'] = True")
+THREE_TURNS = by_kind(
+    [
+        slow(block("print(len(context))")),
+        slow(block("found = llm_query_batched([f'Rate {paper}' for paper in context])")),
+        slow(ANSWER),
+    ],
+    slow("The finding is fine"),
+)
+
+
+@pytest.fixture
+def asked() -> Iterator[ChatServer]:
+    """A server whose every reply takes its time."""
+    with ChatServer(THREE_TURNS) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def quiet(lab: Lab) -> Iterator[None]:
+    """Nothing leaves for another host, and no script of the page fails, in any of the tests."""
+    yield
+    lab.shut_down()
+    assert lab.hosts <= {lab.server.url, ""}
+    assert lab.complaints == []
+
+
+def question(server: ChatServer) -> str:
+    return f"%%rlm papers -o run --model small --base-url {server.url}\nWhat's the finding?"
+
+
+def branch(tree: Locator, title: str) -> Locator:
+    """What opens and closes with the row of that title."""
+    return tree.locator(f"details:has(> summary:has-text('{title}'))")
+
+
+def row(tree: Locator, title: str) -> Locator:
+    """The row to click."""
+    return tree.locator("summary", has_text=title)
+
+
+def open_all(tree: Locator) -> None:
+    """Opens every closed row."""
+    tree.locator("details:not([open]) > summary").evaluate_all("rows => rows.forEach(row => row.click())")
+
+
+def failures(notebook: Notebook) -> list[Any]:
+    """Error outputs and all that was written to stderr."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [
+        output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"
+    ]
+
+
+def test_the_quickstart_runs_and_its_trees_outlive_the_kernel(lab: Lab) -> None:
+    shutil.copy(QUICKSTART, lab.server.notebooks)
+    notebook = lab.open(QUICKSTART.name)
+    notebook.run_all()
+    questions = [at for at, cell in enumerate(notebook.cells) if cell["source"].startswith("%%rlm")]
+
+    assert failures(notebook) == []
+    for at in questions:
+        notebook.show(at)
+        _, _, below = notebook.text(at).partition("\nAnswer")
+        assert NOT_A_MODEL in below
+    notebook.show(questions[0])
+    lab.shot("quickstart-collapsed")
+    saved = notebook.save()
+    lab.shut_down()
+
+    with lab.no_kernels():
+        lab.load()
+        notebook = lab.open(QUICKSTART.name, kernel=False)
+        at = questions[1]
+        notebook.show(at)
+
+        assert not notebook.has_kernel()
+        assert notebook.is_trusted(at)
+        code = branch(notebook.tree(at), "Turn 3").locator("pre code").first
+        assert not code.is_visible()
+        row(notebook.tree(at), "Turn 3").click()
+        assert code.is_visible()
+        assert "llm_query_batched" in code.inner_text()
+        lab.shot("reopened-without-kernel")
+
+        saved.cells.append(saved.cells[0].copy())  # no longer what was signed
+        saved.cells[-1].id = "another"
+        lab.store("untrusted.ipynb", saved)
+        stranger = lab.open("untrusted.ipynb", kernel=False)
+        stranger.show(at)
+        assert not stranger.is_trusted(at)
+        row(stranger.tree(at), "Turn 3").click()
+        assert branch(stranger.tree(at), "Turn 3").locator("pre code").first.is_visible()
+        assert NOT_A_MODEL in stranger.text(at)
+        lab.shot("reopened-untrusted")
+
+
+def test_the_tree_grows_while_the_run_is_under_way(lab: Lab, asked: ChatServer) -> None:
+    notebook = lab.open(lab.write("live.ipynb", PAPERS, question(asked)))
+    notebook.run(0)
+    notebook.watch(1)
+    notebook.start(1)
+    tree = notebook.tree(1)
+    notebook.output(1).filter(has_text="batch of 4 llm").filter(has_text="running").wait_for()
+    lab.shot("live")
+    notebook.wait(1)
+    lab.shot("finished-collapsed")
+    live = [state for state in notebook.states() if "… running" in state]
+
+    assert "turn 2" not in live[0]
+    assert "batch of 4 llm" in live[-1]
+    assert notebook.output(1).count() == 1
+    assert "… running" not in notebook.text(1)
+    assert notebook.text(1).index("Answer") < notebook.text(1).index("The finding is fine")
+    assert failures(notebook) == []
+
+    assert row(tree, "0.2.1 llm").is_hidden()
+    row(tree, "batch of 4 llm").click()
+    row(tree, "0.2.1 llm").click()
+    assert tree.get_by_text("Rate one", exact=True).is_visible()
+    open_all(tree)
+    lab.shot("finished-expanded")
+
+
+def test_an_interrupt_ends_the_run_and_keeps_its_tree(lab: Lab) -> None:
+    turns = [block("print(len(context))"), Answer(silent=True)]
+    with ChatServer(by_kind(turns, "unused")) as server:
+        notebook = lab.open(lab.write("stop.ipynb", PAPERS, question(server), "run.status"))
+        notebook.run(0)
+        notebook.start(1)
+        notebook.output(1).filter(has_text="turn 2").wait_for()
+        while len(server.asked) < 2:  # the page is told of a request before it is sent
+            lab.page.wait_for_timeout(10)
+        lab.page.click(".jp-NotebookPanel:not(.lm-mod-hidden) [data-jp-item-name='interrupt'] jp-button")
+        notebook.wait(1)
+        notebook.run(2)
+        lab.shot("interrupted")
+
+        assert "■ interrupted" in notebook.text(1)
+        assert "KeyboardInterrupt" in notebook.text(1)
+        assert notebook.text(2) == "'interrupted'"
+        assert len(server.asked) == 2
+
+
+def test_a_failed_run_says_why_below_its_tree(lab: Lab) -> None:
+    with ChatServer(by_kind([block("print(len(context))"), error(400, "too long")], "unused")) as server:
+        notebook = lab.open(lab.write("fail.ipynb", PAPERS, question(server), "run.status"))
+        notebook.run(0, 1, 2)
+        lab.shot("error")
+
+        said = notebook.text(1).strip().splitlines()[-1]
+        assert said.startswith("UsageError: ")
+        assert "too long. The tree above and its trace are kept." in said
+        assert "✗ failed" in notebook.text(1)
+        assert notebook.text(2) == "'failed'"
+
+
+def test_a_question_is_edited_as_prose_and_its_line_completed(lab: Lab) -> None:
+    cells = [
+        "papers = reviews = ['one']",
+        "%%rlm papers\nWhat's **that**? Don't import it",
+        "%%rlm pap",
+        "%%rlm --max-",
+    ]
+    notebook = lab.open(lab.write("edit.ipynb", *cells))
+    notebook.wait_for_languages(CODE, PROSE, PROSE, PROSE)
+    notebook.run(0)
+
+    notebook.editor(1).click()
+    lab.page.keyboard.press("Control+Home")
+    lab.page.keyboard.press("Delete")
+    notebook.wait_for_languages(CODE, CODE, PROSE, PROSE)
+    lab.page.keyboard.type("%")
+    notebook.wait_for_languages(CODE, PROSE, PROSE, PROSE)
+
+    assert notebook.complete(2) == ["papers"]
+    options = notebook.complete(3)
+    assert {"--max-turns", "--max-calls", "--max-depth"} <= set(options)
+    assert all(option.startswith("--max-") for option in options)
+
+
+# Each would set `__pwned` or ask another host where it came to life.
+PAYLOADS = (
+    "<script>window.__pwned = 1</script>",
+    "<img src=x onerror='window.__pwned = 2'>",
+    "<svg onload='window.__pwned = 3'></svg>",
+    "<a href='javascript:window.__pwned = 4'>look</a>",
+    "<iframe srcdoc='<script>parent.__pwned = 5</script>'></iframe>",
+    "<img src='http://stranger.invalid/pixel.png'>",
+    "<link rel=stylesheet href='http://stranger.invalid/style.css'>",
+    "</pre></details></code><style>@import 'http://stranger.invalid/s.css';</style>",
+    "[look](javascript:window.__pwned=6) ![x](http://stranger.invalid/y.png)",
+)
+
+
+def test_what_a_model_says_never_comes_to_life(lab: Lab) -> None:
+    bad = " ".join(PAYLOADS)
+    asks = block(
+        f"bad = {bad!r}", "print(bad, context)", "said = llm_query(bad)", f"raise ValueError({bad!r})"
+    )
+    ends = block(f"answer['content'] = {bad!r}", "answer['ready'] = True")
+    hostile = {"model": bad, "message": {"reasoning_content": bad}}
+    script = by_kind([slow(bad + asks, **hostile), slow(ends, **hostile)], slow(bad, **hostile))
+    with ChatServer(script) as server:
+        asking = f"%%rlm papers -o run --model small --base-url {server.url}\n{bad}"
+        notebook = lab.open(lab.write("bad.ipynb", f"papers = {{{bad!r}: {[bad]!r}}}", asking))
+        notebook.run(0, 1)
+        _harmless(lab, notebook)
+        notebook.save()
+        lab.shut_down()
+        lab.load()
+        notebook = lab.open("bad.ipynb")
+        assert notebook.is_trusted(1)
+        _harmless(lab, notebook)
+        lab.shot("hostile")
+
+
+def _harmless(lab: Lab, notebook: Notebook) -> None:
+    tree = notebook.tree(1)
+    open_all(tree)
+
+    assert tree.locator("script, img, svg, a, iframe, link, style").count() == 0
+    assert tree.evaluate("tree => tree.innerHTML").count(escape(PAYLOADS[0], quote=False)) > 5
+    assert lab.page.evaluate("() => window.__pwned") is None
+
+
+def test_every_text_can_be_read_in_the_dark(lab: Lab, asked: ChatServer) -> None:
+    notebook = lab.open(lab.write("dark.ipynb", PAPERS, question(asked)))
+    lab.command("apputils:change-theme", theme="JupyterLab Dark")
+    lab.page.wait_for_selector("body[data-jp-theme-light='false']", state="attached")
+    notebook.run(0)
+    notebook.start(1)
+    notebook.output(1).filter(has_text="turn 2").wait_for()
+    lab.shot("dark-live")
+    assert _contrast(notebook.tree(1)) > 4.5
+    notebook.wait(1)
+    open_all(notebook.tree(1))
+    lab.shot("dark")
+    assert _contrast(notebook.tree(1)) > 4.5
+
+
+def _contrast(output: Locator) -> float:
+    """The least WCAG contrast between a text of the output and what is behind it."""
+    least: float = output.evaluate(
+        """output => {
+          const parts = color => color.match(/[\\d.]+/g).map(Number);
+          const light = color => parts(color).slice(0, 3).map(v => v / 255)
+            .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+            .reduce((sum, v, at) => sum + v * [0.2126, 0.7152, 0.0722][at], 0);
+          const behind = node => {
+            const color = getComputedStyle(node).backgroundColor;
+            return parts(color)[3] === 0 && node.parentElement ? behind(node.parentElement) : color;
+          };
+          const contrast = node => {
+            const pair = [light(getComputedStyle(node).color), light(behind(node))].sort((a, b) => a - b);
+            return (pair[1] + 0.05) / (pair[0] + 0.05);
+          };
+          const told = [...output.querySelectorAll('*')].filter(node =>
+            [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim()));
+          return Math.min(...told.map(contrast));
+        }"""
+    )
+    return least

@@ -1,0 +1,169 @@
+"""A trace from a stranger: it opens, or it is refused with a `TraceError`. Nothing else happens."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trace_examples import nested, unicode
+
+from rlm_kernel.errors import TraceError
+from rlm_kernel.trace import Trace, load, to_dict
+from rlm_kernel.views import call_text, html_tree, snapshot, text_tree
+
+START = '{"type":"run_started","run_id":"r","query":"q","started":"","version":"1","mode":"live","isolation":"worker"}'
+ROOT = '{"type":"call_started","call_id":"0","kind":"rlm","depth":0,"model":"m","prompt":"p"}'
+
+
+def call(**fields: Any) -> str:
+    return json.dumps({**json.loads(ROOT), "call_id": "0.1.1", "depth": 1, **fields})
+
+
+def asked(turn: Any) -> str:
+    return json.dumps({"type": "model_asked", "call_id": "0", "turn": turn, "messages": []})
+
+
+def opened(path: Path, *lines: str) -> Trace:
+    path.write_text("\n".join([START, ROOT, *lines, ""]), encoding="utf-8", errors="surrogatepass")
+    return load(path)
+
+
+def look(trace: Trace) -> None:
+    """Everything a person would do with it."""
+    _ = trace.status, trace.usage, list(trace.walk())
+    text_tree(trace)
+    html_tree(trace)
+    for found in trace.tree.calls.values():
+        call_text(found)
+    json.dumps(snapshot(trace), allow_nan=False)
+
+
+REFUSED = {
+    "deep list": '{"type":"run_started","settings":' + "[" * 100_000 + "]" * 100_000 + "}",
+    "deep object": '{"a":' * 100_000 + "1" + "}" * 100_000,
+    "deep settings": START[:-1] + ',"settings":{"a":' + "[" * 700 + "]" * 700 + "}}",
+    "a number of 5,000 digits": ROOT.replace('"depth":0', '"depth":' + "9" * 5000),
+    "a number of 400 digits": ROOT.replace('"depth":0', '"depth":' + "9" * 400),
+    "a time of 400 digits": ROOT.replace('"depth":0', '"depth":0,"t":' + "9" * 400),
+    "a time without end": ROOT.replace('"depth":0', '"depth":0,"t":1e999'),
+    "a time that is no number": ROOT.replace('"depth":0', '"depth":0,"t":NaN'),
+    "settings that are no number": START[:-1] + ',"settings":{"a":NaN}}',
+    "a list for a kind": '{"type":["run_started"]}',
+    "an object for a kind": '{"type":{"__class__":"x"}}',
+    "a text that is not there": ROOT.replace('"p"', '{"$text":"00ff"}'),
+    "a text named by a list": ROOT.replace('"p"', '{"$text":[1]}'),
+    "a text without a text": '{"type":"text","hash":"00ff"}',
+    "a text of another type": '{"type":"text","hash":"00ff","text":7}',
+    "an object for a text": ROOT.replace('"p"', '{"toString":"p"}'),
+    "a version in words": START[:-1] + ',"format":"one"}',
+    "a version of another type": START[:-1] + ',"format":true}',
+}
+
+
+@pytest.mark.parametrize("line", REFUSED.values(), ids=REFUSED)
+def test_a_hostile_line_is_refused_with_its_number(tmp_path: Path, line: str) -> None:
+    with pytest.raises(TraceError) as caught:
+        opened(tmp_path / "run.rlm.jsonl", line)
+    assert caught.value.line == 3
+    assert len(str(caught.value)) < 1000
+
+
+OPENED = {
+    "a prototype": call(__proto__={"polluted": True}, constructor={"prototype": {}}),
+    "a call without a parent": call(call_id="0.7.1.1.1"),
+    "a call of nobody": call(call_id="1"),
+    "an empty id": call(call_id=""),
+    "an id in words": call(call_id="0.first.second"),
+    "an id with a tag": call(call_id="0.1.<script>"),
+    "an id in other digits": call(call_id="0.١.²"),
+    "an id with a long number": call(call_id=f"0.{'9' * 5000}.1"),
+    "a turn before the first": asked(0),
+    "a negative turn": asked(-1),
+    "an event of nobody": '{"type":"call_finished","call_id":"0.9.9","status":"finished"}',
+    "a second root": ROOT,
+    "a second start": START,
+    "lists in the settings": START[:-1] + ',"settings":{"stop":["a",{"b":[]}]}}',
+    "an end that goes on": '{"type":"run_finished","status":"running"}',
+    "an unknown kind": '{"type":"call_renamed","call_id":[]}',
+}
+
+
+@pytest.mark.parametrize("line", OPENED.values(), ids=OPENED)
+def test_an_odd_line_is_refused_or_can_be_looked_at(tmp_path: Path, line: str) -> None:
+    try:
+        trace = opened(tmp_path / "run.rlm.jsonl", line, call())
+    except TraceError:
+        return
+    look(trace)
+
+
+def test_a_text_is_what_its_hash_says(tmp_path: Path) -> None:
+    false = '{"type":"text","hash":"00ff","text":"not what was said"}'
+    with pytest.raises(TraceError, match="line 3"):
+        opened(tmp_path / "run.rlm.jsonl", false, ROOT.replace('"p"', '{"$text":"00ff"}'))
+
+
+@pytest.mark.parametrize("line", [asked(100_000), call(call_id="0.100000.1")], ids=["turn", "id"])
+def test_a_large_number_does_not_make_a_large_tree(tmp_path: Path, line: str) -> None:
+    try:
+        root = opened(tmp_path / "run.rlm.jsonl", line).root
+    except TraceError:
+        return
+    assert root is not None
+    assert len(root.turns) <= 1
+
+
+def test_a_deep_recursion_can_be_looked_at(tmp_path: Path) -> None:
+    ids = ["0" + ".1.1" * depth for depth in range(1, 60)]
+    trace = opened(tmp_path / "run.rlm.jsonl", *[call(call_id=call_id, depth=9) for call_id in ids])
+    assert len(list(trace.walk())) == 60
+    look(trace)
+
+
+SMALL = st.integers(-3, 12)
+JUNK = st.recursive(
+    st.none() | st.booleans() | SMALL | st.floats() | st.text(max_size=8) | st.just("0.1.1"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "$text", "__proto__", "name", "id"]), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+GOOD = [to_dict(event) for event in (*nested().events, *unicode().events)]
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    data = dict(draw(st.sampled_from(GOOD)))
+    data[draw(st.sampled_from([*data, "t", "usage", "error", "batch", "site", "context", "settings"]))] = (
+        draw(JUNK)
+    )
+    return json.dumps(data)
+
+
+LINE = mutated() | JUNK.map(json.dumps) | st.text(max_size=20).map(lambda text: text.replace("\n", " "))
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("hostile") / "run.rlm.jsonl"
+
+
+@settings(deadline=None, max_examples=400)
+@given(lines=st.lists(LINE, min_size=1, max_size=4))
+def test_any_lines_are_refused_or_can_be_looked_at(path: Path, lines: list[str]) -> None:
+    try:
+        trace = opened(path, *lines)
+    except TraceError:
+        return
+    look(trace)
+
+
+@settings(deadline=None, max_examples=200)
+@given(content=st.binary(max_size=60))
+def test_any_bytes_are_refused(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(TraceError):
+        load(path)

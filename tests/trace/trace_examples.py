@@ -1,0 +1,360 @@
+"""Small runs, told event by event, that tests of traces and of views read.
+
+Every clock reading is a tenth of a second after the one before, so times are the same each time a story is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from rlm_kernel.trace import (
+    Batch,
+    CallFinished,
+    CallStarted,
+    CodeExecuted,
+    ContextCard,
+    ErrorInfo,
+    Event,
+    Message,
+    Mode,
+    ModelAsked,
+    ModelReplied,
+    Recorder,
+    RunFinished,
+    RunStarted,
+    Site,
+    Status,
+    Trace,
+    Usage,
+    Variable,
+    VariableChanges,
+)
+
+CARD = ContextCard(name="papers", type="list", length=3, chars=1200, schema="list of 3 str", hash="c0ffee")
+
+
+def ticks(step: float = 0.1) -> Callable[[], float]:
+    """A clock that goes on by `step` seconds each time it is read."""
+    readings = (number * step for number in count(1000))
+    return lambda: next(readings)
+
+
+def used(given: int = 100, written: int = 10, cost: float | None = None) -> Usage:
+    """The usage of one request."""
+    return Usage(requests=1, input_tokens=given, output_tokens=written, cost=cost)
+
+
+class Story:
+    """A run as it is told. `trace` is what there is of it; with a `path` it is written there too."""
+
+    def __init__(
+        self,
+        query: str = "Which papers disagree?",
+        *,
+        mode: Mode = "live",
+        context: ContextCard | None = CARD,
+        settings: dict[str, Any] | None = None,
+        path: Path | None = None,
+    ) -> None:
+        self.mode: Mode = mode
+        self.trace = Trace(live=True)
+        self._recorder = Recorder(self.trace, path, clock=ticks())
+        self.record(
+            RunStarted(
+                run_id="papers-1",
+                query=query,
+                started="2026-01-02T03:04:05+00:00",
+                version="1.0",
+                mode=mode,
+                isolation="worker",
+                settings=settings or {"max_depth": 2, "model": "big"},
+                context=context,
+            )
+        )
+        self._context = context
+        self._query = query
+
+    def record(self, event: Event) -> None:
+        self._recorder.record(event)
+
+    def root(self) -> None:
+        self.rlm("0", self._query, context=self._context)
+
+    def rlm(self, call_id: str, prompt: str, **more: Any) -> None:
+        self._start(call_id, kind="rlm", model="big", prompt=prompt, **more)
+
+    def llm(self, call_id: str, prompt: str, **more: Any) -> None:
+        self._start(call_id, kind="llm", model="small", prompt=prompt, **more)
+
+    def _start(self, call_id: str, **facts: Any) -> None:
+        self.record(CallStarted(call_id=call_id, depth=call_id.count(".") // 2, **facts))
+
+    def ask(self, call_id: str, turn: int, *contents: str) -> None:
+        """The first of the first turn is the system prompt, the others come from the user."""
+        messages = [Message(role="user", content=content) for content in contents]
+        if turn == 1:
+            messages[0] = Message(role="system", content=contents[0])
+        self.record(ModelAsked(call_id=call_id, turn=turn, messages=tuple(messages)))
+
+    def reply(self, call_id: str, turn: int, text: str, **more: Any) -> None:
+        facts: dict[str, Any] = {
+            "model": self.trace.tree.calls[call_id].started.model,
+            "mode": self.mode,
+            "seconds": 0.1,
+            "request_hash": f"{call_id}/{turn}",
+            "usage": used(),
+        }
+        self.record(ModelReplied(call_id=call_id, turn=turn, text=text, **{**facts, **more}))
+
+    def code(self, call_id: str, turn: int, code: str, *, block: int = 1, **more: Any) -> None:
+        shown = more.pop("shown", more.get("stdout", ""))
+        self.record(
+            CodeExecuted(
+                call_id=call_id,
+                turn=turn,
+                block=block,
+                code=code,
+                shown=shown,
+                **{"seconds": 0.1, "stdout_chars": len(more.get("stdout", "")), **more},
+            )
+        )
+
+    def finish(self, call_id: str, status: Status = "finished", **more: Any) -> None:
+        self.record(CallFinished(call_id=call_id, status=status, **more))
+
+    def end(self, status: Status = "finished", **more: Any) -> Trace:
+        self.record(RunFinished(status=status, **more))
+        return self.trace
+
+    def stop(self) -> Trace:
+        """The trace of a run that stops here, without an end."""
+        self._recorder.close()
+        return self.trace
+
+
+def fenced(code: str) -> str:
+    return f"```repl\n{code}\n```"
+
+
+SYSTEM = "You have a Python REPL with the variable context."
+
+
+def one_call(path: Path | None = None) -> Trace:
+    """The root answers in its second turn, without a sub-call."""
+    story = Story(path=path)
+    story.root()
+    story.ask("0", 1, SYSTEM, "Which papers disagree?")
+    story.reply("0", 1, fenced("print(len(context))"), usage=used(120, 12, 0.001))
+    story.code("0", 1, "print(len(context))", stdout="3\n")
+    story.ask("0", 2, "Block 1 printed:\n3\n")
+    code = 'answer["content"] = "1 and 3"\nanswer["ready"] = True'
+    story.reply("0", 2, fenced(code), usage=used(160, 20, 0.002))
+    story.code("0", 2, code, variables=VariableChanges(changed=(Variable(name="answer", type="dict"),)))
+    story.finish("0", answer="1 and 3", how="answer")
+    return story.end(answer="1 and 3")
+
+
+def nested(path: Path | None = None) -> Trace:
+    """A child rlm call that makes a plain request itself; its price is unknown."""
+    story = Story(path=path)
+    story.root()
+    story.ask("0", 1, SYSTEM, "Which papers disagree?")
+    story.reply(
+        "0", 1, fenced('found = rlm_query("Check paper 1")\nprint(found)'), usage=used(120, 12, 0.001)
+    )
+    story.rlm("0.1.1", "Check paper 1", site=Site(block=1, line=1, code='found = rlm_query("Check paper 1")'))
+    story.ask("0.1.1", 1, SYSTEM, "Check paper 1")
+    story.reply("0.1.1", 1, fenced('FINAL(llm_query("Is it true?"))'), usage=used(90, 9, 0.001))
+    story.llm("0.1.1.1.1", "Is it true?", site=Site(block=1, line=1, code='FINAL(llm_query("Is it true?"))'))
+    story.reply("0.1.1.1.1", 1, "It is not.", retries=2)
+    story.finish("0.1.1.1.1", how="reply")
+    story.code("0.1.1", 1, 'FINAL(llm_query("Is it true?"))')
+    story.finish("0.1.1", answer="It is not.", how="FINAL")
+    story.code("0", 1, 'found = rlm_query("Check paper 1")\nprint(found)', stdout="It is not.\n")
+    story.ask("0", 2, "Block 1 printed:\nIt is not.\n")
+    story.reply("0", 2, fenced('FINAL("1 and 3")'), usage=used(150, 8, 0.002))
+    story.code("0", 2, 'FINAL("1 and 3")')
+    story.finish("0", answer="1 and 3", how="FINAL")
+    return story.end(answer="1 and 3")
+
+
+def batch(path: Path | None = None) -> Trace:
+    """Five plain requests at once: they end in another order than they began, and one fails."""
+    code = 'parts = llm_query_batched([f"Sum up {p}" for p in context])'
+    story = Story(path=path)
+    story.root()
+    story.ask("0", 1, SYSTEM, "Which papers disagree?")
+    story.reply("0", 1, fenced(code))
+    ids = [f"0.1.{number}" for number in range(1, 6)]
+    for index, call_id in enumerate(ids):
+        place = Batch(id="0.1.1", index=index, size=5)
+        story.llm(call_id, f"Sum up p{index + 1}", batch=place, site=Site(block=1, line=1, code=code))
+    lost = ErrorInfo(type="ServerFailed", message="500 after 3 retries")
+    for call_id in ("0.1.3", "0.1.1", "0.1.5", "0.1.4", "0.1.2"):
+        if call_id == "0.1.4":
+            story.reply(call_id, 1, "", usage=Usage(), retries=3, error=lost)
+            story.finish(call_id, "failed", error=lost)
+        else:
+            story.reply(call_id, 1, f"the sum of {call_id}")
+            story.finish(call_id, how="reply")
+    story.code(
+        "0", 1, code, stdout="", variables=VariableChanges(added=(Variable(name="parts", type="list"),))
+    )
+    story.ask("0", 2, "Block 1 printed nothing.")
+    story.reply("0", 2, fenced('FINAL("1 and 3")'))
+    story.code("0", 2, 'FINAL("1 and 3")')
+    story.finish("0", answer="1 and 3", how="FINAL")
+    return story.end(answer="1 and 3")
+
+
+def error(path: Path | None = None) -> Trace:
+    """A block fails, and then the model cannot be reached: the run fails."""
+    gone = ErrorInfo(type="ServerUnreachable", message="no connection")
+    story = Story(path=path)
+    story.root()
+    story.ask("0", 1, SYSTEM, "Which papers disagree?")
+    story.reply("0", 1, fenced("print(contxt)"))
+    wrong = ErrorInfo(
+        type="NameError", message="name 'contxt' is not defined", traceback="line 1, in <block 1>"
+    )
+    story.code("0", 1, "print(contxt)", shown="NameError: name 'contxt' is not defined", error=wrong)
+    story.ask("0", 2, "Block 1 failed:\nNameError: name 'contxt' is not defined")
+    story.reply("0", 2, "", usage=Usage(), retries=3, error=gone)
+    story.finish("0", "failed", error=gone)
+    return story.end("failed", error=gone)
+
+
+def exhausted(path: Path | None = None) -> Trace:
+    """The limit is reached when turn 2 is asked for, so turn 2 is asked again as the last one."""
+    story = Story(path=path)
+    story.root()
+    story.ask("0", 1, SYSTEM, "Which papers disagree?")
+    story.reply("0", 1, fenced("print(len(context))"))
+    story.code("0", 1, "print(len(context))", stdout="3\n")
+    story.ask("0", 2, "Block 1 printed:\n3\n")
+    story.ask("0", 2, "The 1 request of the run is used. Answer now.")
+    story.reply("0", 2, "1 and 3, I think.")
+    story.finish("0", "exhausted", answer="1 and 3, I think.", how="plain text of the last turn")
+    return story.end("exhausted", answer="1 and 3, I think.")
+
+
+def cut_off(path: Path | None = None) -> Trace:
+    """The kernel is killed while a line is written: one sub-call is answered, the other has no end."""
+    code = 'for part in context:\n    print(llm_query(f"Sum up {part}"))'
+    story = Story(path=path)
+    story.root()
+    story.ask("0", 1, SYSTEM, "Which papers disagree?")
+    story.reply("0", 1, fenced(code))
+    site = Site(block=1, line=2, code='print(llm_query(f"Sum up {part}"))')
+    story.llm("0.1.1", "Sum up p1", site=site)
+    story.reply("0.1.1", 1, "the sum of p1")
+    story.finish("0.1.1", how="reply")
+    story.llm("0.1.2", "Sum up p2", site=site)
+    trace = story.stop()
+    if path:
+        with path.open("ab") as file:
+            file.write(b'{"type":"model_replied","seq":8,"call_id":"0.1.2","text":"the s')
+    return trace
+
+
+def unicode(path: Path | None = None) -> Trace:
+    """Every script, a line separator, a lone surrogate, hidden characters, and one long text used twice."""
+    long = "Прочти это внимательно. 論文 🧪 " * 60
+    story = Story("Welche Aufsätze widersprechen sich? 哪些论文?\u2028Und 🧪?", path=path)
+    story.root()
+    story.ask("0", 1, SYSTEM, long)
+    code = 'print("a\u202eb\u200b", "\x1b[31mrot")'
+    story.reply("0", 1, fenced(code), reasoning="שלום")
+    story.code("0", 1, code, stdout="a\u202eb\u200b \x1b[31mrot\n")
+    story.ask("0", 2, long)
+    story.reply("0", 2, fenced("FINAL('1 und 3 — 第三')"))
+    story.code("0", 2, "FINAL('1 und 3 — 第三')")
+    story.finish("0", answer="1 und 3 — 第三 \ud83d", how="FINAL")
+    return story.end(answer="1 und 3 — 第三 \ud83d")
+
+
+STORIES: dict[str, Callable[[Path | None], Trace]] = {
+    "one-call": one_call,
+    "nested": nested,
+    "batch": batch,
+    "error": error,
+    "exhausted": exhausted,
+    "cut-off": cut_off,
+    "unicode": unicode,
+}
+
+
+@cache
+def wide(calls: int, *, batched: bool, prompt: str = "Sum up", text: str = "done") -> Trace:
+    """A root that makes so many plain requests in its one turn, at once or one after the other."""
+    story = Story()
+    story.root()
+    story.ask("0", 1, SYSTEM, "Which papers disagree?")
+    story.reply("0", 1, fenced("..."))
+    for index in range(calls):
+        call_id = f"0.1.{index + 1}"
+        place = Batch(id="0.1.1", index=index, size=calls) if batched else None
+        story.llm(
+            call_id, f"{prompt} {index + 1}", batch=place, site=Site(block=1, line=1, code="llm_query(p)")
+        )
+        story.record(
+            ModelReplied(
+                call_id=call_id,
+                turn=1,
+                text=f"{text} {index + 1}",
+                model="small",
+                mode="live",
+                seconds=0.1,
+                request_hash="",
+                usage=used(),
+            )
+        )
+        story.finish(call_id, how="reply")
+    story.code("0", 1, "...")
+    story.finish("0", answer="done", how="FINAL")
+    return story.end(answer="done")
+
+
+def answered(mode: Mode) -> Trace:
+    """The root answers at once, in that mode."""
+    story = Story(mode=mode)
+    story.root()
+    story.reply("0", 1, "FINAL('1 and 3')")
+    story.finish("0", answer="1 and 3", how="FINAL")
+    return story.end(answer="1 and 3")
+
+
+def outline(trace: Trace) -> list[tuple[Any, ...]]:
+    """What the tree of a trace comes to, one row a call, for comparing two of them."""
+    return [
+        (
+            call.id,
+            call.kind,
+            call.status,
+            call.prompt,
+            call.answer,
+            call.parent.id if call.parent else None,
+            [(turn.number, turn.messages, turn.reply, _blocks(turn.blocks)) for turn in call.turns],
+        )
+        for call in trace.walk()
+    ]
+
+
+def _blocks(blocks: Iterable[Any]) -> list[Any]:
+    return [(block.number, block.executed, [call.id for call in block.calls]) for block in blocks]
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in JSON-able data, keys left aside."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from texts(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from texts(part)

