@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import sys
 from importlib import import_module
 from keyword import iskeyword
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -94,7 +96,7 @@ class RlmMagics(Magics):
         arguments = self._arguments(line)
         if not cell.strip():
             raise UsageError("the question is empty: write it below the %%rlm line")
-        context, name = context_of(arguments.names, local_ns or {}, self.variables)
+        context, name = context_of(arguments.names, local_ns or {}, self._callers_locals(), self.variables)
         _load("asking").ask(self, cell, context, name, arguments)
 
     @property
@@ -102,6 +104,13 @@ class RlmMagics(Magics):
         """The notebook's variables."""
         space: dict[str, Any] = self.host.user_ns
         return space
+
+    def _callers_locals(self) -> dict[str, Any]:
+        # IPython gives a cell magic the notebook's variables as its local ones, also inside a function.
+        frame: FrameType | None = sys._getframe()
+        while frame is not None and frame.f_globals is not self.variables:
+            frame = frame.f_back
+        return {} if frame is None else frame.f_locals
 
     def _arguments(self, line: str) -> argparse.Namespace:
         try:
@@ -112,6 +121,10 @@ class RlmMagics(Magics):
         arguments: argparse.Namespace = self.rlm.parser.parse_args(words)
         if arguments.out and (not arguments.out.isidentifier() or iskeyword(arguments.out)):
             raise UsageError(f"-o takes a variable's name, not {arguments.out!r}")
+        if arguments.out in arguments.names:
+            raise UsageError(
+                f"-o {arguments.out} would replace the variable you ask about; choose another name"
+            )
         return arguments
 
 

@@ -34,10 +34,19 @@ def watch(run: Run, *, live: bool) -> RLMError | None:
             pause = max(REDRAW_SECONDS, 10 * (time.monotonic() - drawn))
     except RLMError as error:
         return error
+    except KeyboardInterrupt:
+        raise _stopped() from None
     finally:
         run.stop()
         handle.update(run._repr_mimebundle_(), raw=True)
     return None
+
+
+def _stopped() -> KeyboardInterrupt:
+    # IPython takes up to a second to draw the traceback of an interrupt, and there is nothing in it to see.
+    stopped = KeyboardInterrupt("the run was stopped; its tree and trace are kept")
+    stopped._render_traceback_ = lambda: [f"KeyboardInterrupt: {stopped}"]  # type: ignore[attr-defined]
+    return stopped
 
 
 def _wait(run: Run) -> RLMError | None:

@@ -58,6 +58,7 @@ class OpenAIModel:
         self._key = api_key or os.environ.get("OPENAI_API_KEY") or _no_key(self.base_url)
         self._client: openai.AsyncOpenAI | None = None
         self._sdk: Any = None
+        self._transport: Any = None
         _start_import()
 
     @property
@@ -87,8 +88,10 @@ class OpenAIModel:
         return sorted(model.id for model in page.data)
 
     async def close(self) -> None:
-        """Lets go of the connections; those that nobody uses close by themselves after some seconds."""
-        self._client = None
+        """Lets go of the connections, which models share; the last one to let go closes them."""
+        if self._client is not None:
+            self._client = None
+            await self._transport.release()
 
     async def _reply(self, request: Request) -> Reply:
         spent, retries = Usage(), 0
@@ -118,7 +121,7 @@ class OpenAIModel:
     async def _connect(self) -> openai.AsyncOpenAI:
         transport = await asyncio.wrap_future(_transport[0]) if self._client is None else None
         if transport is not None and self._client is None:  # another request may have connected meanwhile
-            self._sdk = transport.openai
+            self._transport, self._sdk = transport, transport.openai
             self._client = transport.connect(self.base_url, self._key, self.retries)
         assert self._client is not None
         return self._client

@@ -29,6 +29,7 @@ class AioClient(httpx2.AsyncClient):
         super().__init__(transport=httpx2.AsyncBaseTransport(), trust_env=False, follow_redirects=False)
         self._session: aiohttp.ClientSession | None = None
         self._urls: dict[str, httpx2.URL] = {}
+        self.users = 0
 
     def build_request(self, method: str, url: Any, **options: Any) -> httpx2.Request:
         """The request, its URL parsed once for all."""
@@ -86,11 +87,21 @@ class AioClient(httpx2.AsyncClient):
 def connect(base_url: str, api_key: str, retries: int) -> openai.AsyncOpenAI:
     """The SDK's client for that server, on the connections that all models of this event loop share."""
     loop = asyncio.get_running_loop()
-    if loop not in _clients:
-        _clients[loop] = AioClient()
-    return openai.AsyncOpenAI(
-        api_key=api_key, base_url=base_url, max_retries=retries, http_client=_clients[loop]
-    )
+    http = _clients.setdefault(loop, AioClient())
+    http.users += 1
+    return openai.AsyncOpenAI(api_key=api_key, base_url=base_url, max_retries=retries, http_client=http)
+
+
+async def release() -> None:
+    """Undoes one `connect` on this event loop; after the last one the connections are closed."""
+    loop = asyncio.get_running_loop()
+    http = _clients.get(loop)
+    if http is None:
+        return
+    http.users -= 1
+    if http.users <= 0:
+        del _clients[loop]
+        await http.aclose()
 
 
 _clients: dict[asyncio.AbstractEventLoop, AioClient] = {}
@@ -104,4 +115,4 @@ def _close_all() -> None:
             concurrent.futures.wait([closing], timeout=1)
 
 
-__all__ = ["AioClient", "connect"]
+__all__ = ["AioClient", "connect", "release"]

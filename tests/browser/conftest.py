@@ -14,7 +14,6 @@ from playwright.sync_api import Browser, sync_playwright
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # Without the last one Chromium knocks on doors of the network at each start.
 FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking")
-WAIT_MS = 30_000
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +37,8 @@ def lab(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     shots = Path(os.environ.get("RLM_SCREENSHOTS") or folder / "screenshots")
     server = JupyterServer(folder)
     try:
-        page = chromium.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(WAIT_MS)
-        yield Lab(page, server, shots)
-        page.close()
+        context = chromium.new_context(viewport={"width": 1400, "height": 1000})
+        yield Lab(context.new_page(), server, shots)
+        context.close()
     finally:
         server.close()

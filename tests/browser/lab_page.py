@@ -20,6 +20,7 @@ import nbformat
 from playwright.sync_api import Locator, Page
 
 SERVER_SECONDS = 60
+WAIT_MS = 30_000
 FOLDERS = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 CONFIG = """\
@@ -118,6 +119,7 @@ class Lab:
         self.hosts: set[str] = set()
         self.complaints: list[str] = []
         self._shots = shots
+        page.set_default_timeout(WAIT_MS)
         page.on("request", lambda request: self.hosts.add(_host(request.url)))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.load()
@@ -155,14 +157,16 @@ class Lab:
         return Notebook(self)
 
     @contextmanager
-    def no_kernels(self) -> Iterator[None]:
-        """As if the server had no kernel at all."""
+    def without_kernels(self) -> Iterator[Lab]:
+        """The same JupyterLab opened anew, as if its server had no kernel at all."""
+        page = self.page.context.new_page()
         nothing = {"default": "", "kernelspecs": {}}
-        self.page.route("**/api/kernelspecs*", lambda route: route.fulfill(json=nothing))
-        try:
-            yield
-        finally:
-            self.page.unroute("**/api/kernelspecs*")
+        page.route("**/api/kernelspecs*", lambda route: route.fulfill(json=nothing))
+        other = Lab(page, self.server, self._shots)
+        yield other
+        self.hosts |= other.hosts
+        self.complaints += other.complaints
+        page.close()
 
     def command(self, name: str, **words: str) -> None:
         """Starts one of JupyterLab's commands."""

@@ -98,9 +98,8 @@ def test_the_quickstart_runs_and_its_trees_outlive_the_kernel(lab: Lab) -> None:
     saved = notebook.save()
     lab.shut_down()
 
-    with lab.no_kernels():
-        lab.load()
-        notebook = lab.open(QUICKSTART.name, kernel=False)
+    with lab.without_kernels() as other:
+        notebook = other.open(QUICKSTART.name, kernel=False)
         at = questions[1]
         notebook.show(at)
 
@@ -111,18 +110,18 @@ def test_the_quickstart_runs_and_its_trees_outlive_the_kernel(lab: Lab) -> None:
         row(notebook.tree(at), "Turn 3").click()
         assert code.is_visible()
         assert "llm_query_batched" in code.inner_text()
-        lab.shot("reopened-without-kernel")
+        other.shot("reopened-without-kernel")
 
         saved.cells.append(saved.cells[0].copy())  # no longer what was signed
         saved.cells[-1].id = "another"
-        lab.store("untrusted.ipynb", saved)
-        stranger = lab.open("untrusted.ipynb", kernel=False)
+        other.store("untrusted.ipynb", saved)
+        stranger = other.open("untrusted.ipynb", kernel=False)
         stranger.show(at)
         assert not stranger.is_trusted(at)
         row(stranger.tree(at), "Turn 3").click()
         assert branch(stranger.tree(at), "Turn 3").locator("pre code").first.is_visible()
         assert NOT_A_MODEL in stranger.text(at)
-        lab.shot("reopened-untrusted")
+        other.shot("reopened-untrusted")
 
 
 def test_the_tree_grows_while_the_run_is_under_way(lab: Lab, asked: ChatServer) -> None:
