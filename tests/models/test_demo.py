@@ -17,11 +17,12 @@ from rlm_kernel.engine import prompts
 from rlm_kernel.engine.blocks import parse
 from rlm_kernel.engine.settings import Settings
 from rlm_kernel.models import Request
-from rlm_kernel.models.demo import DemoModel, next_step
-from rlm_kernel.models.demo_plan import View, literal, plan, squeeze
-from rlm_kernel.models.demo_questions import HELP, ask_digest, ask_rows, understand
-from rlm_kernel.models.demo_reader import read
-from rlm_kernel.models.demo_things import THINGS
+from rlm_kernel.models.demo import DemoModel
+from rlm_kernel.models.demo.model import next_step
+from rlm_kernel.models.demo.plan import View, literal, plan, squeeze
+from rlm_kernel.models.demo.questions import HELP, ask_digest, ask_rows, understand
+from rlm_kernel.models.demo.reader import read
+from rlm_kernel.models.demo.things import THINGS
 from rlm_kernel.repl.describe import describe
 from rlm_kernel.trace import ContextCard, Message
 

@@ -10,8 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from rlm_kernel.models.demo_questions import HELP, NO_ROW, understand
-from rlm_kernel.models.demo_things import WORDS, Thing
+from rlm_kernel.models.demo.questions import HELP, NO_ROW, understand
+from rlm_kernel.models.demo.things import WORDS, Thing
 
 _PART = re.compile(r'^--- part: (".*") ---$', re.M)
 _SENTENCE = re.compile(r"(?:^|(?<=[.!?]\s)|(?<=\n))[A-Z][^.!?=<>{}\[\]|\\_#]{30,250}[.!?](?=\s|$)")

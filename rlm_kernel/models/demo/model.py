@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence
 
 from rlm_kernel.models.base import Reply, Request, estimate
-from rlm_kernel.models.demo_plan import Step, View, alone, plan, readable, say, squeeze
-from rlm_kernel.models.demo_questions import Task, understand
-from rlm_kernel.models.demo_reader import not_understood, read
+from rlm_kernel.models.demo.plan import Step, View, alone, plan, readable, say, squeeze
+from rlm_kernel.models.demo.questions import Task, understand
+from rlm_kernel.models.demo.reader import not_understood, read
 from rlm_kernel.trace import Message, Mode
 
 _CARD = re.compile(

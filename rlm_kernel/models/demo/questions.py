@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from rlm_kernel.models.demo_things import THINGS, Thing
+from rlm_kernel.models.demo.things import THINGS, Thing
 
 Kind = Literal[
     "count", "parts", "most", "size", "extreme", "rank", "list", "rows", "summary", "digest", "none"

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlm_kernel.models import demo_snippets as code
-from rlm_kernel.models import demo_subcalls as sub
-from rlm_kernel.models.demo_questions import NO_ROW, Task, ask_digest, ask_rows
-from rlm_kernel.models.demo_reader import not_understood
-from rlm_kernel.models.demo_things import WORDS
+from rlm_kernel.models.demo import snippets as code
+from rlm_kernel.models.demo import subcalls as sub
+from rlm_kernel.models.demo.questions import NO_ROW, Task, ask_digest, ask_rows
+from rlm_kernel.models.demo.reader import not_understood
+from rlm_kernel.models.demo.things import WORDS
 
 PIECE_CHARS = 100_000
 MAX_PIECES = 300
