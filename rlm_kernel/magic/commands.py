@@ -17,6 +17,7 @@ from rlm_kernel.models import NO_MODEL, OpenAIModel
 from rlm_kernel.run import Run, load
 from rlm_kernel.trace import SUFFIX
 from rlm_kernel.views import call_text
+from rlm_kernel.views.summary import count
 
 HELP = """\
 %%rlm NAME [options]      ask the question in the cell about a variable; %%rlm? lists the options
@@ -48,7 +49,7 @@ def _list(magics: RlmMagics, words: list[str]) -> None:
     runs = magics.runs
     for run in runs:
         calls = sum(1 for _ in run.walk())
-        print(f"{run.id}  {run.status:11}  {calls:5,} calls  {' '.join(run.query.split())[:70]}")
+        print(f"{run.id}  {run.status:11}  {count(calls, 'call'):>11}  {' '.join(run.query.split())[:70]}")
     known = {run.path for run in runs}
     files = [path for path in _files(magics) if path not in known]
     for path in files:

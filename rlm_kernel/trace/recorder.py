@@ -44,6 +44,7 @@ class Recorder:
 
     def _open(self, path: Path) -> TraceWriter | None:
         try:
+            _make_private(path.parent)
             writer = TraceWriter(path)
         except OSError as error:
             self._warn(path, error)
@@ -64,6 +65,13 @@ class Recorder:
             f"the trace is not saved: {getattr(error, 'strerror', None) or error} ({path}). "
             "It is still in memory: run.save('…') writes it elsewhere."
         )
+
+
+def _make_private(folder: Path) -> None:
+    # Prompts and replies are nobody else's, and a repository around the notebook must not pick them up.
+    if not folder.is_dir():
+        folder.mkdir(parents=True, mode=0o700)
+        (folder / ".gitignore").write_text("*\n")
 
 
 __all__ = ["Recorder"]

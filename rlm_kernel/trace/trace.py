@@ -27,6 +27,7 @@ class Trace:
             self._closed.set()
         self._tree = Tree()
         self._applied = 0
+        self._cut = False
         self._lock = threading.Lock()
 
     def append(self, event: Event) -> None:
@@ -54,7 +55,8 @@ class Trace:
             while self._applied < len(self.events):
                 self._tree.apply(self.events[self._applied])
                 self._applied += 1
-            if not live:
+            if not live and not self._cut:
+                self._cut = True
                 self._tree.cut()
             return self._tree
 

@@ -147,30 +147,30 @@ class _Tree:
             parts.append(
                 f"<p>Context: {self._inline(card.name, 200)}, {self._inline(card.type, 200)}{size}{shape}</p>"
             )
-        turns = "".join(self._turn(turn) for turn in call.turns[: self._turns])
+        turns = "".join(self._turn(turn, call.alive) for turn in call.turns[: self._turns])
         self._unseen_turns += max(0, len(call.turns) - self._turns)
         parts.append(f"<ul>{turns}</ul>" if turns else "")
         if call.answer is not None and call.depth:
             parts += [f"<p>Answer (from {self._inline(call.how, 200)})</p>", self._pre(call.answer)]
         return "".join(parts) + self._error(call)
 
-    def _turn(self, turn: Turn) -> str:
+    def _turn(self, turn: Turn, alive: bool) -> str:
         reply = turn.reply
         if reply is None:
-            return f"<li>Turn {turn.number} · waiting for the model</li>"
+            return f"<li>Turn {turn.number} · {'waiting for the model' if alive else 'no reply'}</li>"
         bad = any(block.executed and block.executed.error for block in turn.blocks) or reply.error
         title = code_line(turn) or line(reply.text)
         summary = f"<b>Turn {turn.number}</b>{' · ✗ failed' if bad else ''} · <code>{escape(title)}</code>"
         parts = [self._pre(str(reply.error))] if reply.error else []
         parts += ["<details><summary>Reply of the model</summary>", self._pre(reply.text), "</details>"]
-        parts += [self._block(block) for block in turn.blocks]
+        parts += [self._block(block, alive) for block in turn.blocks]
         calls = "".join(self._calls(block) for block in turn.blocks)
         return f"<li><details><summary>{summary}</summary>{''.join(parts)}</details>{calls}</li>"
 
-    def _block(self, block: Block) -> str:
+    def _block(self, block: Block, alive: bool) -> str:
         done = block.executed
         if done is None:
-            return f"<p>Block {block.number} is running</p>"
+            return f"<p>Block {block.number} {'is running' if alive else 'did not end'}</p>"
         parts = [f"<p>Block {block.number} · {seconds(done.seconds)}</p>", self._pre(done.code, code=True)]
         if done.shown:
             parts += ["<p>What the model saw of its output</p>", self._pre(done.shown)]

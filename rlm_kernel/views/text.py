@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rlm_kernel.text import visible
+from rlm_kernel.text import cut, visible
 from rlm_kernel.trace import MODE_LABELS, Call, Trace, Turn
 from rlm_kernel.views.summary import (
     BAD,
@@ -24,6 +24,7 @@ from rlm_kernel.views.summary import (
 SHOWN_OF_BATCH = 2
 MAX_LINES = 200
 MAX_DOTS = 60
+ANSWER_CHARS = 20_000
 
 
 def text_tree(trace: Trace, *, now: float | None = None, max_lines: int = MAX_LINES) -> str:
@@ -53,7 +54,9 @@ def _foot(trace: Trace) -> list[str]:
     end, out = trace.tree.end, []
     if end and end.answer is not None:
         tag = label(trace)
-        out.append(f"Answer    {visible(end.answer)}" + (f"\n          [{tag}]" if tag else ""))
+        out.append(
+            f"Answer    {visible(cut(end.answer, ANSWER_CHARS))}" + (f"\n          [{tag}]" if tag else "")
+        )
     if end and end.error:
         out.append(f"Error     {visible(str(end.error))}")
     if trace.warning:
@@ -96,16 +99,16 @@ class _Rows:
             head += f"  “{line(call.prompt, 60)}”"
         if call.kind == "llm":
             return [head, *self._reply(call)]
-        return [head, *_branch([self._turn(turn) for turn in call.turns])]
+        return [head, *_branch([self._turn(turn, call.alive) for turn in call.turns])]
 
     def _reply(self, call: Call) -> list[str]:
         if call.error:
             return [f"   ✗ {line(str(call.error), 100)}"]
         return [f"   → {line(call.answer, 100)}"] if call.answer else []
 
-    def _turn(self, turn: Turn) -> list[str]:
+    def _turn(self, turn: Turn, alive: bool) -> list[str]:
         if turn.reply is None:
-            return [f"turn {turn.number}  … waiting for the model"]
+            return [f"turn {turn.number}  {'… waiting for the model' if alive else '✂ no reply'}"]
         if turn.reply.error:
             return [f"turn {turn.number}  ✗ {line(str(turn.reply.error), 100)}"]
         first = code_line(turn) or line(turn.reply.text)

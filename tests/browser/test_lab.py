@@ -109,7 +109,7 @@ def test_the_quickstart_runs_and_its_trees_outlive_the_kernel(lab: Lab) -> None:
         assert not code.is_visible()
         row(notebook.tree(at), "Turn 3").click()
         assert code.is_visible()
-        assert "llm_query_batched" in code.inner_text()
+        assert "import json" in code.inner_text()
         other.shot("reopened-without-kernel")
 
         saved.cells.append(saved.cells[0].copy())  # no longer what was signed
@@ -229,11 +229,12 @@ def test_what_a_model_says_never_comes_to_life(lab: Lab) -> None:
     )
     ends = block(f"answer['content'] = {bad!r}", "answer['ready'] = True")
     hostile = {"model": bad, "message": {"reasoning_content": bad}}
-    script = by_kind([slow(bad + asks, **hostile), slow(ends, **hostile)], slow(bad, **hostile))
+    script = by_kind([slow(f"{bad}\n{asks}", **hostile), slow(ends, **hostile)], slow(bad, **hostile))
     with ChatServer(script) as server:
         asking = f"%%rlm papers -o run --model small --base-url {server.url}\n{bad}"
         notebook = lab.open(lab.write("bad.ipynb", f"papers = {{{bad!r}: {[bad]!r}}}", asking))
         notebook.run(0, 1)
+        assert "1 sub-call" in notebook.text(1)
         _harmless(lab, notebook)
         notebook.save()
         lab.shut_down()

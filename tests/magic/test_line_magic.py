@@ -79,7 +79,7 @@ def test_list_is_friendly_before_the_first_run(notebook: Any) -> None:
 def test_list_names_the_runs_of_the_notebook(notebook: Any, serve: Serve) -> None:
     first = run(notebook, serve, "Is it\nso?")
     (line,) = notebook.output("%rlm list").splitlines()
-    assert line == f"{first.id}  finished         1 calls  Is it so?"
+    assert line == f"{first.id}  finished          1 call  Is it so?"
 
 
 def test_list_names_the_traces_of_earlier_sessions(notebook: Any, serve: Serve) -> None:

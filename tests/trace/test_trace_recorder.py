@@ -139,3 +139,9 @@ def test_a_value_that_json_has_no_word_for_does_not_end_the_run(tmp_path: Path) 
     trace = story.end(answer="two")
     assert trace.status == "finished"
     assert "the trace is not saved" in trace.warning
+
+
+def test_a_new_folder_of_traces_is_private_and_out_of_any_repository(tmp_path: Path) -> None:
+    Recorder(Trace(live=True), tmp_path / ".rlm" / "a.rlm.jsonl").close()
+    assert (tmp_path / ".rlm").stat().st_mode & 0o077 == 0
+    assert (tmp_path / ".rlm" / ".gitignore").read_text() == "*\n"
