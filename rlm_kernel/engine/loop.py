@@ -158,9 +158,12 @@ class RlmCall:
         work = asyncio.ensure_future(repl.execute(code, name=name, serve=serve))
         try:
             await asyncio.wait((work,), timeout=None if last else self._means.ledger.seconds_left)
-            if not work.done():
-                repl.stop("the time of the whole run is over")
-            result = await work
+            while not work.done():
+                repl.stop(
+                    "the time of the whole run is over"
+                )  # again, should the worker have just been starting
+                await asyncio.wait((work,), timeout=0.1)
+            result = work.result()
         except asyncio.CancelledError:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)

@@ -21,18 +21,19 @@ def complete(context: CompletionContext) -> SimpleMatcherResult:
     if found is None:
         return {"completions": []}
     before, _, word = found[2].rpartition(" ")
-    words = _words(found[1] == "%%", before.strip(), word)
-    return {"completions": [SimpleCompletion(text=text) for text in words], "suppress": bool(words)}
+    kind, words = _words(found[1] == "%%", before.strip(), word)
+    completions = [SimpleCompletion(text=text, type=kind) for text in words if text.startswith(word)]
+    return {"completions": completions, "suppress": bool(completions)}
 
 
-def _words(cell: bool, before: str, word: str) -> list[str]:
+def _words(cell: bool, before: str, word: str) -> tuple[str, list[str]]:
     if not cell:
-        return [name for name in COMMANDS if name.startswith(word)] if not before else []
+        return "command", list(COMMANDS) if not before else []
     if word.startswith("-"):
-        return [option for option in _options() if option.startswith(word)]
+        return "option", _options()
     if before.endswith(("--model", "-m", "--sub-model")):
-        return [name for name in ("demo",) if name.startswith(word)]
-    return [name for name in _variables() if name.startswith(word)]
+        return "model", ["demo"]
+    return "variable", _variables()
 
 
 def _options() -> list[str]:

@@ -104,7 +104,10 @@ def _kinds(items: Any) -> str:
 
 def _spread(items: Any) -> str:
     sizes = [len(item) for item in items if isinstance(item, str)]
-    return f", {min(sizes):,} to {max(sizes):,} characters each" if sizes else ""
+    if not sizes:
+        return ""
+    least, most = min(sizes), max(sizes)
+    return f", {least:,} to {most:,} characters each" if least < most else f", {most:,} characters each"
 
 
 def _columns(value: Any) -> str:

@@ -121,6 +121,8 @@ class WorkerProcess(asyncio.Protocol):
         _REAPERS.submit(_reap, self._process, self._workdir)
 
     def _kill_group(self) -> None:
+        if self._process.returncode is not None:
+            return  # its number may belong to somebody else by now
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 

@@ -30,6 +30,20 @@ class Trace:
         self._cut = False
         self._lock = threading.Lock()
 
+    @property
+    def place(self) -> str:
+        """Where its file is, for people: from the working folder, or just its name. Empty when it has none.
+
+        The whole path would tell everybody who reads a saved notebook how the author's folders are named.
+        """
+        if self.path is None:
+            return ""
+        try:
+            here, path = Path.cwd(), self.path.absolute().resolve()
+        except OSError:  # the working folder is gone
+            return self.path.name
+        return str(path.relative_to(here)) if path.is_relative_to(here) else path.name
+
     def append(self, event: Event) -> None:
         """Adds the next event; only the recorder calls this."""
         self.events.append(event)

@@ -82,7 +82,7 @@ def _data(trace: Trace, taken: _Taken, omitted: int) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "events": taken.events,
-        "path": str(trace.path) if trace.path else None,
+        "path": trace.place,
         "warning": trace.warning,
         "cut_texts": taken.cut_texts,
         "omitted_calls": omitted,

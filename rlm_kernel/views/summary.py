@@ -33,9 +33,11 @@ def rollups(root: Call) -> dict[str, Rollup]:
     return out
 
 
+_FENCES = ("```", "~~~")
+_TRIES = 20
 BAD = ("failed", "interrupted", "cut off")
 MARKS = {
-    "running": "…",
+    "running": "○",
     "finished": "✓",
     "failed": "✗",
     "exhausted": "⚠",
@@ -63,6 +65,35 @@ def code_line(turn: Turn, limit: int = 90) -> str:
     return line((asking or told or lines or [""])[0], limit)
 
 
+def said(turn: Turn) -> str:
+    """The reply of the turn without the blocks that ran, which are shown by themselves."""
+    text = turn.reply.text.replace("\r\n", "\n") if turn.reply else ""
+    for block in turn.blocks:
+        found = _fenced(text, block.executed.code.strip("\n") if block.executed else "")
+        if found is None:
+            return text  # not to be found as it ran (it was indented, say), so it stays where it was
+        text = text[: found[0]] + text[found[1] :]
+    return text.strip()
+
+
+def _fenced(text: str, code: str) -> tuple[int, int] | None:
+    at = text.find(code) if code else -1
+    for _ in range(_TRIES):
+        if at < 0:
+            return None
+        before, after = text[:at].rstrip("\n"), text[at + len(code) :].lstrip("\n")
+        start, closing = before.rfind("\n") + 1, after.partition("\n")[0]
+        if before[start:].lstrip().startswith(_FENCES) and closing.lstrip().startswith(_FENCES):
+            return start, len(text) - len(after) + len(closing) + 1
+        at = text.find(code, at + 1)
+    return None
+
+
+def model_name(call: Call) -> str:
+    """The model of a call, short enough for a row."""
+    return line(call.model, 40)
+
+
 def seconds(value: float | None) -> str:
     """A duration as a person says it: `0.31 s`, `2 min 5 s`."""
     if value is None:
@@ -70,6 +101,11 @@ def seconds(value: float | None) -> str:
     if value < 60:
         return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
     return f"{int(value // 60)} min {int(value % 60)} s"
+
+
+def ticking(value: float) -> str:
+    """A duration that still grows: with one decimal, so that it can be read."""
+    return f"{max(0.0, value):.1f} s" if value < 60 else seconds(value)
 
 
 def tokens(usage: Usage) -> str:
@@ -94,8 +130,9 @@ def count(number: int, noun: str) -> str:
 
 def facts(call: Call, below: Rollup, now: float | None = None) -> list[str]:
     """The figures of a call's row: status, time, calls below it, and what `figures` gives."""
-    took = call.seconds if call.seconds is not None else (now - call.start if now is not None else None)
-    parts = [f"{MARKS[call.status]} {call.status}", seconds(took)]
+    parts = [f"{MARKS[call.status]} {call.status}", seconds(call.seconds)]
+    if call.seconds is None and now is not None:
+        parts[1] = ticking(now - call.start)
     if below.calls:
         parts.append(count(below.calls, "sub-call"))
     return [*(part for part in parts if part), *figures(call, below)]
@@ -153,7 +190,10 @@ __all__ = [
     "groups",
     "label",
     "line",
+    "model_name",
     "rollups",
+    "said",
     "seconds",
+    "ticking",
     "tokens",
 ]

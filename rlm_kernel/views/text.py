@@ -17,8 +17,10 @@ from rlm_kernel.views.summary import (
     groups,
     label,
     line,
+    model_name,
     rollups,
     seconds,
+    ticking,
 )
 
 SHOWN_OF_BATCH = 2
@@ -31,7 +33,7 @@ def text_tree(trace: Trace, *, now: float | None = None, max_lines: int = MAX_LI
     """The question, the tree and the answer. `now` (seconds since the run began) lets running calls tick."""
     started, root = trace.started, trace.root
     if started is None or root is None:
-        return "(a run that has not begun)"
+        return "Run       ○ starting"
     head = [f"Question  {line(' '.join(started.query.split()), 300)}", _status(trace, root, now)]
     rows = _Rows(rollups(root), now).call(root)
     left_out = len(rows) - max_lines
@@ -43,9 +45,9 @@ def text_tree(trace: Trace, *, now: float | None = None, max_lines: int = MAX_LI
 
 def _status(trace: Trace, root: Call, now: float | None) -> str:
     total = rollups(root)[root.id]
-    took = now if now is not None else elapsed(trace)
-    parts = [f"{MARKS[trace.status]} {trace.status}", seconds(took), count(total.calls, "sub-call")]
-    parts += figures(root, total)
+    took = ticking(now) if now is not None else seconds(elapsed(trace))
+    parts = [f"{MARKS[trace.status]} {trace.status}", took]
+    parts += [count(total.calls, "sub-call") if total.calls else "", *figures(root, total)]
     tag = label(trace)
     return f"Run       {' · '.join(part for part in parts if part)}" + (f"  [{tag}]" if tag else "")
 
@@ -93,13 +95,15 @@ class _Rows:
 
     def call(self, call: Call) -> list[str]:
         """A call's row, and below it its turns or nothing."""
-        told = " · ".join(facts(call, self._below[call.id], self._now))
-        head = f"{call.id} {call.kind} {line(call.model)}  {told}"
+        head = f"{call.id} {call.kind} {model_name(call)}  "
         if call.depth:
-            head += f"  “{line(call.prompt, 60)}”"
+            told = " · ".join(facts(call, self._below[call.id], self._now))
+            head += f"{told}  “{line(call.prompt, 60)}”"
+        elif call.context:  # the root's figures are the run's, one line above
+            head += f"{line(call.context.name, 40)}: {line(call.context.schema or call.context.type, 100)}"
         if call.kind == "llm":
-            return [head, *self._reply(call)]
-        return [head, *_branch([self._turn(turn, call.alive) for turn in call.turns])]
+            return [head.rstrip(), *self._reply(call)]
+        return [head.rstrip(), *_branch([self._turn(turn, call.alive) for turn in call.turns])]
 
     def _reply(self, call: Call) -> list[str]:
         if call.error:
@@ -108,7 +112,7 @@ class _Rows:
 
     def _turn(self, turn: Turn, alive: bool) -> list[str]:
         if turn.reply is None:
-            return [f"turn {turn.number}  {'… waiting for the model' if alive else '✂ no reply'}"]
+            return [f"turn {turn.number}  {'○ waiting for the model' if alive else '✂ no reply'}"]
         if turn.reply.error:
             return [f"turn {turn.number}  ✗ {line(str(turn.reply.error), 100)}"]
         first = code_line(turn) or line(turn.reply.text)

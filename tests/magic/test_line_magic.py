@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.completer import provisionalcompleter
 from server import ChatServer
 
 from rlm_kernel import unload_ipython_extension
@@ -230,6 +231,23 @@ def test_a_model_is_completed(notebook: Any) -> None:
 def test_a_cell_above_its_question_is_completed_too(notebook: Any) -> None:
     notebook.cell("papers = 'x'")
     assert notebook.completions("%%rlm pap\n\nWhich of them?", 9) == ["papers"]
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "kind"),
+    [
+        ("%%rlm papers --max-d", "--max-depth", "option"),
+        ("%%rlm pap", "papers", "variable"),
+        ("%rlm mo", "models", "command"),
+        ("%%rlm papers -m d", "demo", "model"),
+        ("%%rlm papers --sub-model d", "demo", "model"),
+    ],
+)
+def test_a_completion_says_what_it_is(line: str, text: str, kind: str, notebook: Any) -> None:
+    notebook.cell("papers = 'x'")
+    with provisionalcompleter():
+        found = list(notebook.shell.Completer.completions(line, len(line)))
+    assert [(item.text, item.type) for item in found] == [(text, kind)]
 
 
 def test_other_lines_are_completed_as_ever(notebook: Any) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from trace_examples import STORIES, SYSTEM, Story, batch, fenced, nested, one_call, wide
 from trace_strategies import PLAN, RANDOM, Plan, told
 
-from rlm_kernel.trace import FORMAT, CallStarted, Trace, from_dict, to_dict
+from rlm_kernel.trace import FORMAT, CallStarted, Trace, from_dict, load, to_dict
 from rlm_kernel.views import MIME, html_tree, live_bundle, mime_bundle, snapshot, text_tree
 
 LIMIT = 256 * 1024
@@ -33,11 +33,9 @@ def test_a_live_bundle_is_text_twice() -> None:
     story.root()
     assert live_bundle(story.trace, 1.5) == {
         "text/html": (
-            "<pre>Question  Is 1 &lt; 2?\nRun       … running · 1.50 s · 0 sub-calls\n0 rlm big  … running · 1.30 s</pre>"
+            "<pre>Question  Is 1 &lt; 2?\nRun       ○ running · 1.5 s\n0 rlm big  papers: list of 3 str</pre>"
         ),
-        "text/plain": (
-            "Question  Is 1 < 2?\nRun       … running · 1.50 s · 0 sub-calls\n0 rlm big  … running · 1.30 s"
-        ),
+        "text/plain": ("Question  Is 1 < 2?\nRun       ○ running · 1.5 s\n0 rlm big  papers: list of 3 str"),
     }
 
 
@@ -47,7 +45,7 @@ def test_a_live_bundle_stays_short() -> None:
 
 def test_nothing_yet() -> None:
     trace = Trace(live=True)
-    assert live_bundle(trace, 0.0)["text/plain"] == "(a run that has not begun)"
+    assert live_bundle(trace, 0.0)["text/plain"] == "Run       ○ starting"
     assert mime_bundle(trace)[MIME]["events"] == []
 
 
@@ -56,16 +54,62 @@ def test_a_snapshot_of_a_small_run_is_all_of_it() -> None:
     assert snapshot(trace) == {
         "format": FORMAT,
         "events": [to_dict(event) for event in trace.events],
-        "path": None,
+        "path": "",
         "warning": "",
         "cut_texts": 0,
         "omitted_calls": 0,
     }
 
 
-def test_a_snapshot_says_where_the_whole_trace_is(tmp_path: Path) -> None:
+def test_a_snapshot_says_where_the_whole_trace_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = one_call(tmp_path / ".rlm" / "run.rlm.jsonl")
+    monkeypatch.chdir(tmp_path)
+    assert snapshot(trace)["path"] == str(Path(".rlm") / "run.rlm.jsonl")
+    monkeypatch.chdir(tmp_path / ".rlm")
+    assert snapshot(trace)["path"] == "run.rlm.jsonl"
+
+
+def test_a_bundle_does_not_tell_how_the_folders_of_its_author_are_named(tmp_path: Path) -> None:
     trace = one_call(tmp_path / "run.rlm.jsonl")
-    assert snapshot(trace)["path"] == str(tmp_path / "run.rlm.jsonl")
+    assert tmp_path.name not in json.dumps(mime_bundle(trace))
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        (None, ""),
+        ("{here}/run.rlm.jsonl", "run.rlm.jsonl"),
+        ("{here}/.rlm/run.rlm.jsonl", ".rlm/run.rlm.jsonl"),
+        ("{here}-2/run.rlm.jsonl", "run.rlm.jsonl"),
+        ("/home/me/run.rlm.jsonl", "run.rlm.jsonl"),
+    ],
+)
+def test_the_place_of_a_trace_is_never_an_absolute_path(
+    path: str | None, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trace = Trace()
+    trace.path = Path(path.format(here=Path.cwd())) if path else None
+    assert Path(trace.place) == Path(place)
+    assert bool(trace.place) == bool(place)
+
+
+def test_the_place_of_a_trace_opened_by_a_relative_path_is_that_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    one_call(tmp_path / "traces" / "run.rlm.jsonl")
+    assert Path(load(Path("traces") / "run.rlm.jsonl").place) == Path("traces") / "run.rlm.jsonl"
+
+
+def test_a_trace_is_shown_when_the_working_folder_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> Path:
+        raise FileNotFoundError
+
+    trace = one_call()
+    trace.path = Path("/home/me/run.rlm.jsonl")
+    monkeypatch.setattr(Path, "cwd", gone)
+    assert mime_bundle(trace)[MIME]["path"] == "run.rlm.jsonl"
 
 
 @settings(deadline=None, max_examples=50)

@@ -1,15 +1,16 @@
-"""The tree as static HTML: few tags, no attributes, everything escaped, never larger than it may be."""
+"""The tree as static HTML: few tags, one attribute, everything escaped, never larger than it may be."""
 
 import dataclasses
+import re
 from html import escape
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given, settings
-from trace_examples import STORIES, Story, answered, batch, cut_off, fenced, nested, one_call, wide
+from trace_examples import STORIES, Story, answered, batch, cut_off, error, fenced, nested, one_call, wide
 from trace_strategies import PLAN, RANDOM, Plan, told
-from view_checks import hidden, read
+from view_checks import LIST, hidden, read
 
 from rlm_kernel.trace import (
     MODE_LABELS,
@@ -41,19 +42,17 @@ LIMIT = 128 * 1024
 def test_one_call() -> None:
     assert html_tree(one_call()) == (
         "<div><p><b>Question</b> Which papers disagree?</p>\n"
-        "<ul><li><details open><summary><b>0 rlm</b> big · ✓ finished · 0.70 s · 280 → 32 tokens · $0.0030</summary>"
-        "<p>Context: papers, list, 1,200 characters — list of 3 str</p>"
-        "<ul><li><details><summary><b>Turn 1</b> · <code>print(len(context))</code></summary>"
-        "<details><summary>Reply of the model</summary><pre>```repl\nprint(len(context))\n```</pre></details>"
-        "<p>Block 1 · 0.10 s</p><pre><code>print(len(context))</code></pre>"
-        "<p>What the model saw of its output</p><pre>3\n</pre></details></li>"
+        f"{LIST}<li><details open>"
+        "<summary><b>0 rlm</b> big · ✓ finished · 0.70 s · 280 → 32 tokens · $0.0030</summary>"
+        "<div>Context papers: list of 3 str, 1,200 characters</div>"
+        f"{LIST}<li><details><summary><b>Turn 1</b> · <code>print(len(context))</code></summary>"
+        "<div><b>Block 1 · 0.10 s</b></div><pre><code>print(len(context))</code></pre><p></p>"
+        "<div><b>Output, as the model saw it</b></div><pre>3\n</pre><p></p></details></li>"
         "<li><details><summary><b>Turn 2</b> · <code>answer[&quot;content&quot;] = &quot;1 and 3&quot;</code></summary>"
-        "<details><summary>Reply of the model</summary>"
-        "<pre>```repl\nanswer[&quot;content&quot;] = &quot;1 and 3&quot;\nanswer[&quot;ready&quot;] = True\n```</pre></details>"
-        "<p>Block 1 · 0.10 s</p>"
-        "<pre><code>answer[&quot;content&quot;] = &quot;1 and 3&quot;\nanswer[&quot;ready&quot;] = True</code></pre>"
+        "<div><b>Block 1 · 0.10 s</b></div>"
+        "<pre><code>answer[&quot;content&quot;] = &quot;1 and 3&quot;\nanswer[&quot;ready&quot;] = True</code></pre><p></p>"
         "<p>Variables: ~answer: dict</p></details></li></ul></details></li></ul>\n"
-        "<p><b>Answer</b></p><pre>1 and 3</pre>\n"
+        "<p><b>Answer</b></p><p>1 and 3</p>\n"
         "<p><small>run papers-1 · 1.00 s · isolation: worker · trace: not on disk</small></p></div>"
     )
 
@@ -256,7 +255,7 @@ def _bare(hint: Any) -> Any:
 def test_no_text_of_a_trace_becomes_markup(payload: str) -> None:
     trace = Trace([poisoned(event, type(event), payload) for event in SLOTS])
     trace.warning = payload
-    trace.path = Path(payload.replace("\x00", ""))
+    trace.path = Path.cwd() / payload.replace("\x00", "")  # its place is all of the payload
     plain = read(html_tree(Trace(SLOTS)))
     seen = read(html_tree(trace))
     assert seen.tags["details"] == plain.tags["details"]
@@ -330,7 +329,7 @@ def test_many_turns_fit() -> None:
         story.code("0", turn, f"print(context[{turn}])", stdout="a paper")
     html = html_tree(story.end(answer="done"))
     assert len(html) <= LIMIT
-    assert "<p><b>Answer</b></p><pre>done</pre>" in html
+    assert "<p><b>Answer</b></p><p>done</p>" in html
     assert "not shown here; the trace has them" in html
     read(html)
 
@@ -356,7 +355,7 @@ def test_a_page_has_everything() -> None:
 def test_an_answer_says_when_no_live_model_gave_it(mode: Mode) -> None:
     label = MODE_LABELS[mode]
     note = f" <i>({escape(label)})</i>" if label else ""
-    assert f"<p><b>Answer</b>{note}</p><pre>1 and 3</pre>" in html_tree(answered(mode))
+    assert f"<p><b>Answer</b>{note}</p><p>1 and 3</p>" in html_tree(answered(mode))
 
 
 def test_an_unknown_price_is_not_shown_as_nothing() -> None:
@@ -365,7 +364,7 @@ def test_an_unknown_price_is_not_shown_as_nothing() -> None:
 
 def test_a_batch_says_how_it_stands() -> None:
     html = html_tree(batch())
-    assert "<summary><b>0.1.1…</b> batch of 5 llm · 4 finished, 1 failed</summary>" in html
+    assert "<summary><b>0.1.1…0.1.5</b> batch of 5 llm · 4 finished, 1 failed</summary>" in html
 
 
 def test_a_warning_is_shown() -> None:
@@ -376,4 +375,252 @@ def test_a_warning_is_shown() -> None:
 
 def test_a_reply_cut_short_says_so() -> None:
     html = html_tree(Trace(SLOTS))
-    assert "<p>Reply (cut off: length)</p>" in html
+    assert "<div><b>Reply (cut off by the length limit)</b></div>" in html
+
+
+# The one attribute
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<ul></ul>",
+        '<ul style="list-style-type:none;color:red"></ul>',
+        "<ul style='list-style-type:none'></ul>",
+        '<ul style="list-style-type:none" class="x"></ul>',
+        '<ul STYLE="list-style-type:none"></ul>',
+        '<ul style="list-style-type&#58;none"></ul>',
+        '<li style="list-style-type:none"></li>',
+        '<p style="list-style-type:none"></p>',
+        "<p><br class=x></p>",
+        "<br>",
+    ],
+)
+def test_the_check_of_these_tests_allows_one_attribute_only(markup: str) -> None:
+    with pytest.raises(AssertionError):
+        read(markup)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_tree_has_no_attribute_but_the_one_of_its_lists(name: str) -> None:
+    html = html_tree(STORIES[name](None))
+    assert re.findall(r"<\w+ [^>]*>", html.replace("<details open>", "")) == [LIST] * html.count("<ul")
+
+
+# How texts are laid out
+
+
+def answer_html(answer: str) -> str:
+    story = Story()
+    story.root()
+    html = html_tree(story.end(answer=answer))
+    read(html)
+    return html.split("<p><b>Answer</b></p>")[1].split("\n<p><small>")[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "html"),
+    [
+        ("1 and 3", "<p>1 and 3</p>"),
+        ("", "<p></p>"),
+        ("First.\n\nSo: a | b <c>", "<p>First.<br><br>So: a | b &lt;c&gt;</p>"),
+        ("* one\n* two", "<p>* one<br>* two</p>"),
+        ("Two:\n  one\n  two", "<pre>Two:\n  one\n  two</pre>"),
+        ("a\n\tb", "<pre>a\n\tb</pre>"),
+        ("| a | b |\n|---|---|", "<pre>| a | b |\n|---|---|</pre>"),
+        ("Run\n```\nx<y\n```", "<pre>Run\n```\nx&lt;y\n```</pre>"),
+    ],
+)
+def test_prose_is_a_paragraph_and_what_is_laid_out_stays_so(answer: str, html: str) -> None:
+    assert answer_html(answer) == html
+
+
+def test_an_error_of_the_run_is_laid_out_like_an_answer() -> None:
+    story = Story()
+    story.root()
+    html = html_tree(story.end("failed", error=ErrorInfo(type="E", message="one\ntwo <b>")))
+    assert "<p><b>Error</b></p><p>E: one<br>two &lt;b&gt;</p>" in html
+
+
+# What is said once, and not twice
+
+
+def test_a_reply_that_is_only_its_block_is_not_shown_again() -> None:
+    html = html_tree(one_call())
+    assert "Reply" not in html
+    assert html.count("<pre><code>print(len(context))</code></pre>") == 1
+
+
+def test_a_reply_with_words_beside_its_block_shows_them() -> None:
+    story = Story()
+    story.root()
+    story.reply("0", 1, f"I look <first>.\n\n{fenced('print(1)')}")
+    story.code("0", 1, "print(1)", stdout="1\n")
+    html = html_tree(story.end(answer="1"))
+    assert "<div><b>Reply</b></div>" in html
+    assert "I look &lt;first&gt;." in html
+    read(html)
+
+
+def test_an_error_that_is_the_one_of_the_run_is_not_repeated() -> None:
+    html = html_tree(error())
+    assert html.count("<b>Error</b>") == 1
+    assert "<p><b>Error</b></p><p>ServerUnreachable: no connection</p>" in html
+
+
+def test_an_error_of_the_root_that_is_another_than_that_of_the_run_is_shown() -> None:
+    story = Story()
+    story.root()
+    story.finish("0", "failed", error=ErrorInfo(type="A", message="of the call"))
+    html = html_tree(story.end("failed", error=ErrorInfo(type="B", message="of the run")))
+    assert "<div><b>Error</b></div><pre>A: of the call</pre>" in html
+    assert "<p><b>Error</b></p><p>B: of the run</p>" in html
+
+
+def test_an_error_of_a_sub_call_is_always_shown() -> None:
+    lost = ErrorInfo(type="E", message="lost")
+    story = Story()
+    story.root()
+    story.reply("0", 1, fenced("llm_query('p')"))
+    story.llm("0.1.1", "p")
+    story.finish("0.1.1", "failed", error=lost)
+    story.finish("0", "failed", error=lost)
+    html = html_tree(story.end("failed", error=lost))
+    assert html.count("E: lost") == 2
+
+
+def test_a_turn_whose_model_failed_is_one_line() -> None:
+    html = html_tree(error())
+    assert "<li><b>Turn 2</b> · ✗ ServerUnreachable: no connection</li>" in html
+
+
+# Turns and blocks
+
+
+def block_html(**done: Any) -> str:
+    story = Story()
+    story.root()
+    story.reply("0", 1, fenced("pass"))
+    story.code("0", 1, "pass", **done)
+    html = html_tree(story.end(answer="x"))
+    read(html)
+    return html
+
+
+def test_a_block_that_printed_nothing_has_no_output() -> None:
+    assert "Output" not in block_html(shown="Block 1 printed nothing.")
+
+
+@pytest.mark.parametrize(
+    "done",
+    [
+        {"stdout": "3\n"},
+        {"stderr": "3\n", "shown": "3\n"},
+        {"error": ErrorInfo(type="E", message="no"), "shown": "3\n"},
+        {"shown": "Block 1 printed nothing.\nNote: 3\n"},
+    ],
+    ids=["stdout", "stderr", "error", "a note"],
+)
+def test_a_block_with_something_to_say_has_its_output(done: dict[str, Any]) -> None:
+    html = block_html(**done)
+    assert "<div><b>Output, as the model saw it</b></div><pre>" in html
+    assert "3\n</pre>" in html
+
+
+def test_a_call_that_waits_says_for_what() -> None:
+    story = Story()
+    story.root()
+    story.ask("0", 1, "s", "q")
+    assert "<li>Turn 1 · waiting for the model</li>" in html_tree(story.trace)
+
+
+@pytest.mark.parametrize("status", ["interrupted", "failed", "exhausted"])
+def test_a_call_that_ended_before_a_reply_says_how(status: Any) -> None:
+    story = Story()
+    story.root()
+    story.ask("0", 1, "s", "q")
+    story.finish("0", status)
+    html = html_tree(story.end(status))
+    assert f"<li>Turn 1 · {status} before the model replied</li>" in html
+    assert "waiting" not in html
+
+
+def test_a_call_that_was_cut_off_before_a_reply_says_so() -> None:
+    story = Story()
+    story.root()
+    story.ask("0", 1, "s", "q")
+    assert "<li>Turn 1 · cut off before the model replied</li>" in html_tree(story.stop())
+
+
+def test_a_long_model_name_is_cut_in_its_row() -> None:
+    story = Story()
+    story.root()
+    story.reply("0", 1, "x")
+    story.record(CallStarted(call_id="0.1.1", kind="llm", depth=1, model="m" * 41, prompt="p"))
+    assert f"</b> {'m' * 39}… · " in html_tree(story.stop())
+
+
+# Where the trace is
+
+
+def test_the_footer_says_where_the_trace_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = one_call(tmp_path / ".rlm" / "run.rlm.jsonl")
+    monkeypatch.chdir(tmp_path)
+    assert f"· trace: {Path('.rlm') / 'run.rlm.jsonl'}</small>" in html_tree(trace)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert "· trace: run.rlm.jsonl</small>" in html_tree(trace)
+    assert str(tmp_path) not in html_document(trace)
+
+
+# What is cut
+
+
+def sized(code: int, prompts: int, calls: int = 1) -> str:
+    """A root with a block of so many characters and as many plain requests, each with a prompt of so many."""
+    story = Story()
+    story.root()
+    story.reply("0", 1, fenced("c" * code))
+    for number in range(calls):
+        story.llm(f"0.1.{number + 1}", "p" * prompts)
+    story.code("0", 1, "c" * code)
+    html = html_tree(story.end(answer="x"))
+    assert len(html) <= LIMIT
+    read(html)
+    return html
+
+
+def test_texts_of_an_llm_call_are_cut_before_those_of_an_rlm_call() -> None:
+    html = sized(7000, 7000, calls=30)
+    assert "c" * 7000 in html
+    assert "p" * 3000 not in html
+    assert "30 long texts shortened here" in html
+
+
+def test_texts_of_an_rlm_call_are_cut_when_that_is_not_enough() -> None:
+    story = Story()
+    story.root()
+    for turn in range(1, 51):
+        story.reply("0", turn, fenced("c" * 7000))
+        story.code("0", turn, "c" * 7000)
+    html = html_tree(story.end(answer="x"))
+    assert len(html) <= LIMIT
+    assert "c" * 1000 in html
+    assert "c" * 7000 not in html
+    assert html.count("<b>Turn ") == 50
+
+
+@pytest.mark.parametrize(("length", "is_cut"), [(8000, False), (8100, False), (8101, True)])
+def test_nothing_is_cut_to_save_a_few_characters(length: int, is_cut: bool) -> None:
+    html = sized(10, length)
+    assert ("p" * length not in html) == is_cut
+    assert ("1 long text shortened here" in html) == is_cut
+    assert ("101 characters left out" in html) == is_cut
+
+
+def test_a_page_has_the_whole_of_a_long_answer() -> None:
+    story = Story()
+    story.root()
+    page = html_document(story.end(answer="a" * 50_000))
+    assert "a" * 50_000 in page
+    assert "shortened" not in page

@@ -33,8 +33,8 @@ def test_one_call() -> None:
         text_tree(one_call())
         == """\
 Question  Which papers disagree?
-Run       ✓ finished · 1.00 s · 0 sub-calls · 280 → 32 tokens · $0.0030
-0 rlm big  ✓ finished · 0.70 s · 280 → 32 tokens · $0.0030
+Run       ✓ finished · 1.00 s · 280 → 32 tokens · $0.0030
+0 rlm big  papers: list of 3 str
 ├─ turn 1  print(len(context))
 │  └─ → 3
 └─ turn 2  answer["content"] = "1 and 3"
@@ -61,8 +61,8 @@ def test_a_failed_run_says_where_and_why() -> None:
         text_tree(error())
         == """\
 Question  Which papers disagree?
-Run       ✗ failed · 0.90 s · 0 sub-calls · 100 → 10 tokens · retried 3×
-0 rlm big  ✗ failed · 0.60 s · 100 → 10 tokens · retried 3×
+Run       ✗ failed · 0.90 s · 100 → 10 tokens · retried 3×
+0 rlm big  papers: list of 3 str
 ├─ turn 1  print(contxt)
 │  └─ ✗ NameError: name 'contxt' is not defined
 └─ turn 2  ✗ ServerUnreachable: no connection
@@ -73,7 +73,7 @@ Error     ServerUnreachable: no connection"""
 def test_a_cut_off_run_keeps_its_figures() -> None:
     assert text_tree(cut_off()).splitlines()[1:3] == [
         "Run       ✂ cut off · 0.80 s · 2 sub-calls · 200 → 20 tokens · 1 failed inside",
-        "0 rlm big  ✂ cut off · 2 sub-calls · 200 → 20 tokens · 1 failed inside",
+        "0 rlm big  papers: list of 3 str",
     ]
 
 
@@ -85,9 +85,9 @@ def test_a_run_that_runs_ticks() -> None:
         text_tree(story.trace, now=61.5)
         == """\
 Question  Which papers disagree?
-Run       … running · 1 min 1 s · 0 sub-calls
-0 rlm big  … running · 1 min 1 s
-└─ turn 1  … waiting for the model"""
+Run       ○ running · 1 min 1 s
+0 rlm big  papers: list of 3 str
+└─ turn 1  ○ waiting for the model"""
     )
 
 
@@ -96,7 +96,7 @@ def test_a_running_run_keeps_its_figures() -> None:
     story.root()
     story.reply("0", 1, "thinking")
     assert text_tree(story.trace, now=2.0).splitlines()[1] == (
-        "Run       … running · 2.00 s · 0 sub-calls · 100 → 10 tokens"
+        "Run       ○ running · 2.0 s · 100 → 10 tokens"
     )
 
 
@@ -109,7 +109,39 @@ def test_a_turn_whose_code_runs_shows_the_code_and_not_its_fence() -> None:
 
 
 def test_nothing_yet() -> None:
-    assert text_tree(Trace(live=True)) == "(a run that has not begun)"
+    assert text_tree(Trace(live=True)) == "Run       ○ starting"
+
+
+def test_a_run_without_a_context_has_a_plain_root() -> None:
+    story = Story(context=None)
+    story.root()
+    assert text_tree(story.end()).splitlines()[2] == "0 rlm big"
+
+
+def test_a_sub_call_that_runs_ticks_and_never_backwards() -> None:
+    story = Story()
+    story.root()
+    story.reply("0", 1, fenced("llm_query('Which?')"))
+    story.llm("0.1.1", "Which?")
+    began = story.trace.tree.calls["0.1.1"].start
+    assert "0.1.1 llm small  ○ running · 3.2 s  “Which?”" in text_tree(story.trace, now=began + 3.2)
+    assert "0.1.1 llm small  ○ running · 0.0 s  “Which?”" in text_tree(story.trace, now=0.0)
+    assert (
+        text_tree(story.trace, now=-1.0)
+        .splitlines()[1]
+        .startswith("Run       ○ running · 0.0 s · 1 sub-call")
+    )
+
+
+def test_a_long_model_name_is_cut_in_its_row() -> None:
+    story = Story()
+    story.root()
+    story.reply("0", 1, "x")
+    for call_id, length in (("0.1.1", 40), ("0.1.2", 41)):
+        story.record(CallStarted(call_id=call_id, kind="llm", depth=1, model="m" * length, prompt="p"))
+    tree = text_tree(story.stop())
+    assert f"0.1.1 llm {'m' * 40}  " in tree
+    assert f"0.1.2 llm {'m' * 39}…  " in tree
 
 
 @pytest.mark.parametrize(

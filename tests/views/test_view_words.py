@@ -1,9 +1,9 @@
 """The words every view uses."""
 
 import pytest
-from trace_examples import batch, nested, used, wide
+from trace_examples import Story, batch, fenced, nested, used, wide
 
-from rlm_kernel.trace import Usage
+from rlm_kernel.trace import Turn, Usage
 from rlm_kernel.views import summary
 
 
@@ -13,6 +13,14 @@ from rlm_kernel.views import summary
 )
 def test_a_duration(value: float | None, words: str) -> None:
     assert summary.seconds(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(-3.0, "0.0 s"), (0.0, "0.0 s"), (0.314, "0.3 s"), (12.06, "12.1 s"), (125.9, "2 min 5 s")],
+)
+def test_a_duration_that_still_grows(value: float, words: str) -> None:
+    assert summary.ticking(value) == words
 
 
 def test_a_count() -> None:
@@ -75,3 +83,58 @@ def test_how_a_batch_stands() -> None:
     root = batch().root
     assert root is not None
     assert summary.batch_facts(root.calls) == "4 finished, 1 failed"
+
+
+def replied(text: str, *codes: str) -> Turn:
+    """A turn whose reply has these blocks, which ran."""
+    story = Story()
+    story.root()
+    story.reply("0", 1, text)
+    for number, code in enumerate(codes, 1):
+        story.code("0", 1, code, block=number)
+    root = story.stop().root
+    assert root is not None
+    return root.turns[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        fenced("x = 1"),
+        "\n" + fenced("x = 1") + "\n\n",
+        "~~~python\nx = 1\n~~~",
+        "````repl\nx = 1\n````",
+        fenced("x = 1").replace("\n", "\r\n"),
+        "```repl\n\nx = 1\n\n```",
+    ],
+    ids=ascii,
+)
+def test_a_reply_that_is_only_its_block_says_nothing_more(text: str) -> None:
+    assert summary.said(replied(text, "x = 1")) == ""
+
+
+def test_a_reply_that_is_only_its_blocks_says_nothing_more() -> None:
+    assert summary.said(replied(f"{fenced('x = 1')}\n{fenced('y = 2')}", "x = 1", "y = 2")) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("1 and 3", None, "1 and 3"),
+        (f"First.\n\n{fenced('x = 1')}", "x = 1", "First."),
+        (f"{fenced('x = 1')}\nThat is all.", "x = 1", "That is all."),
+        (f"First.\n{fenced('x = 1')}\nThat is all.", "x = 1", "First.\nThat is all."),
+        (fenced("```\nx\n```"), "```\nx\n```", ""),
+    ],
+)
+def test_what_a_reply_says_beside_its_block(text: str, code: str | None, words: str) -> None:
+    assert summary.said(replied(text, *([code] if code else []))) == words
+
+
+def test_no_word_of_a_reply_is_lost_when_it_quotes_its_code() -> None:
+    said = summary.said(replied(f"I will run\nx = 1\nand then look.\n{fenced('x = 1')}", "x = 1"))
+    assert "I will run\nx = 1\nand then look." in said
+
+
+def test_a_block_that_does_not_run_yet_is_in_what_is_said() -> None:
+    assert summary.said(replied(fenced("x = 1"))) == fenced("x = 1")

@@ -6,15 +6,18 @@ import unicodedata
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-FRAGMENT = {"b", "code", "details", "div", "i", "li", "p", "pre", "small", "summary", "ul"}
+FRAGMENT = {"b", "br", "code", "details", "div", "i", "li", "p", "pre", "small", "summary", "ul"}
 DOCUMENT = FRAGMENT | {"body", "head", "html", "meta", "title"}
 ATTRIBUTES = {
     "details": [[], [("open", None)]],
     "html": [[("lang", "en")]],
+    "ul": [[("style", "list-style-type:none")]],
     "meta": [[("charset", "utf-8")], [("name", "color-scheme"), ("content", "light dark")]],
 }
+LIST = '<ul style="list-style-type:none">'
 INLINE = {"b", "code", "i", "small"}
-PARENTS = {"li": {"ul"}, "summary": {"details"}, "pre": {"", "div", "details"}}
+VOID = {"br", "meta"}
+PARENTS = {"br": {"p"}, "li": {"ul"}, "summary": {"details"}, "pre": {"", "div", "details"}}
 
 
 @dataclass
@@ -35,12 +38,15 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag in self.allowed, f"<{tag}> is not one of ours"
         assert attrs in ATTRIBUTES.get(tag, [[]]), f"<{tag}> has {attrs}"
+        assert tag != "ul" or self.get_starttag_text() == LIST, "a list is written in one way"
         parent = self.stack[-1] if self.stack else ""
         assert parent in PARENTS.get(tag, {parent}), f"<{tag}> inside <{parent}>"
-        assert parent not in ("ul", "p", *INLINE) or tag in {"li", *INLINE}, f"<{tag}> inside <{parent}>"
+        assert parent not in ("ul", "p", *INLINE) or tag in {"li", "br", *INLINE}, (
+            f"<{tag}> inside <{parent}>"
+        )
         assert parent != "ul" or tag == "li", f"<{tag}> inside <ul>"
         self.seen.tags[tag] = self.seen.tags.get(tag, 0) + 1
-        if tag != "meta":
+        if tag not in VOID:
             self.stack.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
