@@ -62,7 +62,7 @@ class Recorder:
 
     def _warn(self, path: Path, error: OSError | ValueError) -> None:
         self.trace.warning = (
-            f"the trace is not saved: {getattr(error, 'strerror', None) or error} ({path.name}). "
+            f"the trace is not saved: {getattr(error, 'strerror', None) or error} ({path.parent.name}/{path.name}). "
             "It is still in memory: run.save('…') writes it elsewhere."
         )
 
