@@ -7,9 +7,11 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scripts import ask, code, scripted, submit
+from server import ChatServer, error
 
 import rlm_kernel
 from rlm_kernel import RLM, Request, Run, ScriptedModel
@@ -239,3 +241,26 @@ def test_the_exact_messages_of_every_turn_are_in_the_trace() -> None:
     run, model = ask(code("a = 1"), code("b = 2"), submit("a + b"))
     for request in model.requests:
         assert run["0"].messages(request.turn) == list(request.messages)
+
+
+def test_what_was_tried_again_is_shown() -> None:
+    at_once = {"Retry-After": "0.01"}
+    script = [error(500, "oops", at_once), error(429, "slow down", at_once), submit("'fine'")]
+    with ChatServer(script) as server:
+        run = RLM(model="m", base_url=server.url, trace_dir=None).run("What?", context="x")
+    assert (run.answer, run["0"].retries) == ("fine", 2)
+    assert "retried 2×" in str(run)
+    assert "retried 2×" in run._repr_mimebundle_()["text/html"]
+
+
+def test_a_sub_call_that_the_server_refuses_is_an_error_of_the_block_not_of_the_run() -> None:
+    def script(body: dict[str, Any]) -> Any:
+        messages = body["messages"]
+        if messages[0]["role"] != "system":
+            return error(400, "too long")
+        return code("llm_query('x')") if len(messages) == 2 else submit("'went on'")
+
+    with ChatServer(script) as server:
+        run = RLM(model="m", base_url=server.url, trace_dir=None).run("What?", context="x")
+    assert (run.answer, run["0.1.1"].status) == ("went on", "failed")
+    assert "SubcallError: RequestRejected" in run["0"].messages(2)[-1].content

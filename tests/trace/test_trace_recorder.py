@@ -85,7 +85,10 @@ def test_a_full_disk_does_not_end_the_run(
         trace = one_call(path)
     assert trace.events == one_call().events
     assert trace.status == "finished"
-    assert trace.warning == f"the trace is not saved: No space left on device ({path.parent.name}/{path.name}). {LATER}"
+    assert (
+        trace.warning
+        == f"the trace is not saved: No space left on device ({path.parent.name}/{path.name}). {LATER}"
+    )
     assert load(save(trace, tmp_path / "elsewhere.rlm.jsonl")).events == trace.events
     if writes:
         torn = load(path)
@@ -110,7 +113,10 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", refuse)
         trace = one_call(path)
-    assert trace.warning == f"the trace is not saved: Permission denied ({path.parent.name}/{path.name}). {LATER}"
+    assert (
+        trace.warning
+        == f"the trace is not saved: Permission denied ({path.parent.name}/{path.name}). {LATER}"
+    )
     assert trace.path is None
     assert trace.status == "finished"
 
