@@ -64,7 +64,9 @@ def schema(value: Any) -> str:
         kinds = f"{_kinds(value.keys())} -> {_kinds(value.values())}"
         return f"dict of {len(value):,} {kinds}{_spread(value.values())}"
     if isinstance(value, list | tuple | set | frozenset):
-        return f"{type(value).__name__} of {len(value):,} {_kinds(value)}{_spread(value)}"
+        return (
+            f"{type(value).__name__} of {len(value):,} {_kinds(value)}{_spread(value)}{_record_keys(value)}"
+        )
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple):
         columns = _columns(value)
@@ -107,7 +109,15 @@ def _spread(items: Any) -> str:
     if not sizes:
         return ""
     least, most = min(sizes), max(sizes)
-    return f", {least:,} to {most:,} characters each" if least < most else f", {most:,} characters each"
+    span = f"{least:,} to {most:,}" if least < most else f"{most:,}"
+    return f", {span} character{'' if most == 1 else 's'} each"
+
+
+def _record_keys(items: Any) -> str:
+    first = next(iter(items), None)
+    if not isinstance(first, dict) or not first:
+        return ""
+    return cut(f", the first with keys {', '.join(brief(key, 40) for key in _first(first, 20))}", 400)
 
 
 def _columns(value: Any) -> str:
