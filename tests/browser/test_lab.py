@@ -134,12 +134,12 @@ def test_the_tree_grows_while_the_run_is_under_way(lab: Lab, asked: ChatServer) 
     lab.shot("live")
     notebook.wait(1)
     lab.shot("finished-collapsed")
-    live = [state for state in notebook.states() if "… running" in state]
+    live = [state for state in notebook.states() if "○ running" in state]
 
     assert "turn 2" not in live[0]
     assert "batch of 4 llm" in live[-1]
     assert notebook.output(1).count() == 1
-    assert "… running" not in notebook.text(1)
+    assert "○ running" not in notebook.text(1)
     assert notebook.text(1).index("Answer") < notebook.text(1).index("The finding is fine")
     assert failures(notebook) == []
 
