@@ -170,7 +170,7 @@ def until(true: Callable[[], bool], seconds: float = STARTED) -> float:
 
 
 def trace_of(folder: Path) -> Run:
-    (path,) = (folder / ".rlm").iterdir()
+    (path,) = (folder / ".rlm").glob("*.jsonl")
     return load(path)
 
 

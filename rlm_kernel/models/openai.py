@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     import openai
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
-_PATH = "/chat/completions"
 _importer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rlm-import")
 _transport: list[Future[Any]] = []
 
@@ -56,6 +55,7 @@ class OpenAIModel:
         self.base_url = _checked(base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL)
         self.retries = retries
         self._key = api_key or os.environ.get("OPENAI_API_KEY") or _no_key(self.base_url)
+        self._url = f"{self.base_url.rstrip('/')}/chat/completions"
         self._client: openai.AsyncOpenAI | None = None
         self._sdk: Any = None
         self._transport: Any = None
@@ -113,7 +113,7 @@ class OpenAIModel:
         # The SDK's spelling of "give me the response and the count of retries, not an object of yours".
         options: Any = {"headers": {"X-Stainless-Raw-Response": "true"}, "timeout": request.seconds}
         try:
-            raw: Any = await client.post(_PATH, cast_to=object, body=_body(request), options=options)
+            raw: Any = await client.post(self._url, cast_to=object, body=_body(request), options=options)
         except self._sdk.OpenAIError as error:
             raise self._error(error, request.model) from None
         return raw.http_response.content, raw.retries_taken

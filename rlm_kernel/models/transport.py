@@ -22,6 +22,18 @@ CONNECT_SECONDS = 15.0
 _KEPT = frozenset({"content-type", "retry-after", "retry-after-ms", "x-should-retry", "x-request-id"})
 
 
+class _Request(httpx2.Request):
+    """A request whose parts are made already."""
+
+    def __init__(self, method: str, url: httpx2.URL, headers: httpx2.Headers, content: bytes) -> None:
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.extensions = {}
+        self.stream = httpx2.ByteStream(content)
+        self._content = content
+
+
 class AioClient(httpx2.AsyncClient):
     """An HTTP client on one aiohttp session. It follows no redirect: a prompt goes where it was sent."""
 
@@ -29,16 +41,19 @@ class AioClient(httpx2.AsyncClient):
         super().__init__(transport=httpx2.AsyncBaseTransport(), trust_env=False, follow_redirects=False)
         self._session: aiohttp.ClientSession | None = None
         self._urls: dict[str, httpx2.URL] = {}
+        self._made_headers: tuple[Any, httpx2.Headers] = (None, httpx2.Headers())
         self.users = 0
 
     def build_request(self, method: str, url: Any, **options: Any) -> httpx2.Request:
-        """The request, its URL parsed once for all."""
-        known = self._urls.get(url)
-        if known is None or options.get("params") or options.get("files"):
-            request = super().build_request(method, url, **options)
-            self._urls[url] = request.url
-            return request
-        return httpx2.Request(method, known, headers=options.get("headers"), content=options.get("content"))
+        """The request; what is the same for all of them, its URL and its headers, is made once."""
+        content = options.get("content")
+        if options.get("params") or options.get("files") or not isinstance(content, bytes):
+            return super().build_request(method, url, **options)
+        if url not in self._urls:
+            self._urls[url] = httpx2.URL(url)
+        if self._made_headers[0] != options.get("headers"):
+            self._made_headers = options.get("headers"), httpx2.Headers(options.get("headers"))
+        return _Request(method, self._urls[url], self._made_headers[1], content)
 
     async def send(self, request: httpx2.Request, **_: Any) -> httpx2.Response:
         """The whole response. Raises the `httpx2` errors that the SDK retries."""

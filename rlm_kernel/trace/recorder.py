@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from rlm_kernel.trace.events import Event, RunFinished
@@ -28,7 +27,7 @@ class Recorder:
 
     def record(self, event: Event) -> None:
         """Adds the event with its number and time."""
-        stamped = replace(event, seq=len(self.trace.events), t=round(self._clock() - self._zero, 6))
+        stamped = _stamped(event, len(self.trace.events), round(self._clock() - self._zero, 6))
         self.trace.append(stamped)
         if self._writer:
             self._write(self._writer, stamped)
@@ -65,6 +64,13 @@ class Recorder:
             f"the trace is not saved: {getattr(error, 'strerror', None) or error} ({path.parent.name}/{path.name}). "
             "It is still in memory: run.save('…') writes it elsewhere."
         )
+
+
+def _stamped(event: Event, seq: int, t: float) -> Event:
+    # What `dataclasses.replace` gives, without its checks: three events are recorded for every sub-call.
+    stamped = object.__new__(type(event))
+    stamped.__dict__.update(event.__dict__, seq=seq, t=t)
+    return stamped
 
 
 def _make_private(folder: Path) -> None:

@@ -22,6 +22,7 @@ from rlm_kernel.trace.trace import Trace
 SUFFIX = ".rlm.jsonl"
 TEXT_CHARS = 1024
 TEXT_KEY = "$text"
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _TORN = "the last line was cut off while it was written and is left out"
 
 
@@ -36,9 +37,14 @@ class TraceWriter:
 
     def write(self, event: Event) -> None:
         """Writes the event, after the texts it is the first to use."""
-        lines: list[str] = []
-        data = self._refer(to_dict(event), lines)
-        lines.append(_line(data))
+        data = to_dict(event)
+        lines = [_line(data)]
+        if (
+            len(lines[0]) > TEXT_CHARS or '"$' in lines[0]
+        ):  # else there is no long text in it, and no key like ours
+            lines = []
+            data = self._refer(data, lines)
+            lines.append(_line(data))
         _write_all(self._fd, "".join(lines).encode("ascii"))
 
     def sync(self) -> None:
@@ -195,7 +201,7 @@ def _finite(literal: str) -> float:
 
 
 def _line(data: dict[str, Any]) -> str:
-    return json.dumps(data, separators=(",", ":"), allow_nan=False) + "\n"
+    return _encode(data) + "\n"
 
 
 def _write_all(fd: int, data: bytes) -> None:
