@@ -159,9 +159,8 @@ class RlmCall:
         try:
             await asyncio.wait((work,), timeout=None if last else self._means.ledger.seconds_left)
             while not work.done():
-                repl.stop(
-                    "the time of the whole run is over"
-                )  # again, should the worker have just been starting
+                # Said again and again: a worker that is just being replaced does not hear it the first time.
+                repl.stop("the time of the whole run is over")
                 await asyncio.wait((work,), timeout=0.1)
             result = work.result()
         except asyncio.CancelledError:
