@@ -225,6 +225,21 @@ def test_many_children_with_a_repl_each_are_no_more_at_once_than_set() -> None:
     assert run.answer == str([str(number) for number in range(12)])
 
 
+def test_children_run_at_the_same_time() -> None:
+    arrived: list[str] = []
+    everybody = asyncio.Event()
+
+    async def child(request: Request) -> str:
+        arrived.append(request.call_id)
+        if len(arrived) == 3:
+            everybody.set()
+        await asyncio.wait_for(everybody.wait(), 10)  # no child goes on before all are there
+        return submit("context")
+
+    run, _ = ask(code("r = rlm_query_batched(['q'] * 3, contexts=['a', 'b', 'c'])"), submit("r"), child=child)
+    assert run.answer == "['a', 'b', 'c']"
+
+
 def test_no_code_is_told_and_after_too_many_such_turns_the_last_one_comes() -> None:
     run, model = ask("I think it is 4.", "Surely 4.", "It is 4.", max_errors=2)
     assert (run.status, run.answer, run["0"].how) == ("exhausted", "It is 4.", "plain text of the last turn")
