@@ -128,8 +128,9 @@ class RlmCall:
         done = _Round(notes=list(parsed.notes), failed=not parsed.blocks)
         self._means.subcalls.begin_turn(turn)
         for number, code in enumerate(parsed.blocks, 1):
-            result = await self._block(turn, number, code, last=last)
-            self._take(done, number, result, last=last)
+            result, shown = await self._block(turn, number, code, last=last)
+            done.shown.append(shown)
+            self._take(done, result, last=last)
             if done.outcome or done.failed:
                 skipped = len(parsed.blocks) - number
                 if done.failed and skipped:
@@ -137,9 +138,8 @@ class RlmCall:
                 break
         return done
 
-    def _take(self, done: _Round, number: int, result: BlockResult, *, last: bool) -> None:
+    def _take(self, done: _Round, result: BlockResult, *, last: bool) -> None:
         submission = result.submission
-        done.shown.append(prompts.shown(number, result, self._settings.output_chars))
         done.names = result.names
         done.failed = result.error is not None
         self._content = submission.content or self._content
@@ -148,7 +148,7 @@ class RlmCall:
             how = f"{submission.how}, in the last turn" if last else submission.how
             done.outcome = Outcome(status=status, answer=submission.content, how=how)
 
-    async def _block(self, turn: int, number: int, code: str, *, last: bool) -> BlockResult:
+    async def _block(self, turn: int, number: int, code: str, *, last: bool) -> tuple[BlockResult, str]:
         async def serve(batch: SubcallBatch) -> Sequence[SubcallResult]:
             if last:
                 raise LimitExceeded("no sub-calls in the last turn", limit="last turn", used=0, allowed=0)
@@ -169,12 +169,10 @@ class RlmCall:
             error = ErrorInfo(type="Interrupted", message="the run was interrupted while this block ran")
             self._record(turn, number, code, repl.partial(), error)
             raise
-        self._record(turn, number, code, result, result.error)
-        return result
+        return result, self._record(turn, number, code, result, result.error)
 
-    def _record(
-        self, turn: int, number: int, code: str, result: BlockResult, error: ErrorInfo | None
-    ) -> None:
+    def _record(self, turn: int, number: int, code: str, result: BlockResult, error: ErrorInfo | None) -> str:
+        shown = prompts.shown(number, result, self._settings.output_chars)
         self._means.recorder.record(
             CodeExecuted(
                 call_id=self._spec.id,
@@ -184,12 +182,13 @@ class RlmCall:
                 stdout=result.stdout,
                 stderr=result.stderr,
                 stdout_chars=result.stdout_chars,
-                shown=prompts.shown(number, result, self._settings.output_chars),
+                shown=shown,
                 error=error,
                 variables=result.variables,
                 seconds=result.seconds,
             )
         )
+        return shown
 
     async def _last(self, turn: int, said: Sequence[str], why: str) -> Outcome:
         """The one extra turn of a call that reached a limit, or what is left when that gives no answer."""

@@ -10,9 +10,9 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from server import ChatServer
 
-from rlm_kernel import unload_ipython_extension
+from rlm_kernel import Settings, unload_ipython_extension
 from rlm_kernel.magic import find
-from rlm_kernel.magic.magics import COMMANDS
+from rlm_kernel.magic.magics import COMMANDS, RlmMagics
 
 Serve = Callable[..., ChatServer]
 DONE = "```repl\nprint('looking')\nanswer['content'] = 'yes'\nanswer['ready'] = True\n```"
@@ -263,3 +263,12 @@ def test_a_question_mark_shows_the_manual(cell: str, notebook: Any) -> None:
     assert "Ask a question about a live variable" in shown
     assert "--max-depth" in shown
     assert "%%rlm papers\n" in shown
+
+
+def test_the_notebooks_defaults_are_those_of_python() -> None:
+    own, python = RlmMagics.class_own_traits(config=True), Settings()
+    shared = own.keys() & Settings.__dataclass_fields__
+    assert {name: own[name].default_value for name in shared} == {
+        name: getattr(python, name) for name in shared
+    }
+    assert own.keys() - shared == {"model", "sub_model", "base_url"}
