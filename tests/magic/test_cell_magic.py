@@ -138,7 +138,7 @@ def test_options_reach_the_run(notebook: Any, serve: Serve, tmp_path: Path) -> N
     notebook.cell("papers = 'x'")
     notebook.cell(
         f"%%rlm papers -m small --sub-model tiny --base-url {server.url} --max-turns 3 --max-calls 4 "
-        "--max-depth 1 --max-tokens 50000 --max-seconds 60.5 --concurrency 2 --block-seconds 5 "
+        "--max-depth 1 --max-tokens 50000 --max-seconds 60.5 --max-errors 4 --concurrency 2 --block-seconds 5 "
         "--request-seconds 6 --temperature 0.5 --trace-dir 'my traces'\nHow long?"
     )
     run = notebook.space["_"]
@@ -150,6 +150,7 @@ def test_options_reach_the_run(notebook: Any, serve: Serve, tmp_path: Path) -> N
         "max_depth": 1,
         "max_tokens": 50_000,
         "max_seconds": 60.5,
+        "max_errors": 4,
         "concurrency": 2,
         "block_seconds": 5.0,
         "request_seconds": 6.0,

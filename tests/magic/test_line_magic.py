@@ -202,6 +202,7 @@ def test_options_are_completed(notebook: Any) -> None:
     assert notebook.completions("%%rlm papers --max-") == [
         "--max-calls",
         "--max-depth",
+        "--max-errors",
         "--max-seconds",
         "--max-tokens",
         "--max-turns",
