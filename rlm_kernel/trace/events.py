@@ -88,7 +88,7 @@ class ModelReplied(Event):
     """A model answered, or failed to (`error`). `request_hash` identifies the exact request, for replay.
 
     `model` is the one that answered, as the server named it; `seconds` is how long the request took with
-    its retries; `notes` are what the model was told about the form of its reply.
+    its retries; `mode` says where the reply comes from.
     """
 
     call_id: str
