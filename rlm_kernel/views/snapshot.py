@@ -17,7 +17,8 @@ _NAME = 100  # ids and hashes are never longer, and never cut
 
 def snapshot(trace: Trace, *, max_bytes: int | None = MAX_BYTES) -> dict[str, Any]:
     """JSON-able data of at most `max_bytes`: `events` in order, `path` of the whole trace, and what is missing
-    here: `cut_texts` long texts were shortened, `omitted_calls` calls are not there at all."""
+    here: `cut_texts` long texts were shortened (figures and tables are left out whole, never cut),
+    `omitted_calls` calls are not there at all."""
     everything = list(trace.events)
     budget = sys.maxsize if max_bytes is None else max_bytes - _FRAME_BYTES
     for limit in _TEXT_STEPS if max_bytes is not None else (sys.maxsize,):
@@ -57,13 +58,21 @@ class _Taken:
     def take(self, events: list[Event]) -> _Taken:
         """This, with the events; it stops at the first that does not fit."""
         for event in events:
-            data = self._cut(to_dict(event))
+            data = self._shortened(to_dict(event))
             self._left -= len(json.dumps(data, separators=(",", ":"))) + 1
             if self._left < 0:
                 self.fits = False
                 break
             self.events.append(data)
         return self
+
+    def _shortened(self, event: dict[str, Any]) -> dict[str, Any]:
+        # A figure or a table is nothing without its end: it is there whole or not at all.
+        outputs = event.pop("outputs", [])
+        whole = [each for each in outputs if all(len(text) <= self._limit for text in each["data"].values())]
+        self.cut_texts += len(outputs) - len(whole)
+        data: dict[str, Any] = self._cut(event)
+        return {**data, "outputs": whole} if whole else data
 
     def _cut(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from trace_examples import STORIES, SYSTEM, Story, batch, fenced, nested, one_call, wide
 from trace_strategies import PLAN, RANDOM, Plan, told
 
-from rlm_kernel.trace import FORMAT, CallStarted, Trace, from_dict, load, to_dict
+from rlm_kernel.trace import FORMAT, CallStarted, RichOutput, Trace, from_dict, load, to_dict
 from rlm_kernel.views import MIME, html_tree, live_bundle, mime_bundle, snapshot, text_tree
 
 LIMIT = 256 * 1024
@@ -133,6 +133,18 @@ def test_huge_texts_are_shortened_and_counted(letter: str) -> None:
     assert data["cut_texts"] == 6
     assert data["omitted_calls"] == 0
     assert "characters left out" in data["events"][-1]["text"]
+
+
+def test_a_figure_is_kept_whole_or_left_out_whole_and_counted() -> None:
+    small, large = (RichOutput(data={"image/png": "iVBORw0K" * size}) for size in (1_000, 100_000))
+    story = Story()
+    story.root()
+    story.code("0", 1, "draw()", outputs=(small, large))
+    data = snapshot(story.stop())
+    drawn = next(event for event in data["events"] if event["type"] == "code_executed")
+    assert drawn["outputs"] == [{"data": small.data}]
+    assert (data["cut_texts"], data["omitted_calls"]) == (1, 0)
+    assert size(data) <= LIMIT
 
 
 @pytest.mark.parametrize("calls", [1000, 5000])
