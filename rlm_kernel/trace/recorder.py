@@ -23,11 +23,12 @@ class Recorder:
         self.trace = trace
         self._clock = clock
         self._zero = clock()
+        trace.tick(self._now)
         self._writer = self._open(path) if path else None
 
     def record(self, event: Event) -> None:
         """Adds the event with its number and time."""
-        stamped = _stamped(event, len(self.trace.events), round(self._clock() - self._zero, 6))
+        stamped = _stamped(event, len(self.trace.events), self._now())
         self.trace.append(stamped)
         if self._writer:
             self._write(self._writer, stamped)
@@ -40,6 +41,9 @@ class Recorder:
             self._writer.close()
             self._writer = None
         self.trace.close()
+
+    def _now(self) -> float:
+        return round(self._clock() - self._zero, 6)
 
     def _open(self, path: Path) -> TraceWriter | None:
         try:

@@ -7,7 +7,7 @@ so a reader needs no copy; the lock protects the tree, which each read brings up
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from rlm_kernel.trace.call import Call, Tree
@@ -18,8 +18,10 @@ from rlm_kernel.trace.values import Status, Usage
 class Trace:
     """The record of a run. `path` is its file, `warning` says what is wrong with that file, if anything."""
 
-    def __init__(self, events: Iterable[Event] = (), *, live: bool = False) -> None:
+    def __init__(self, events: Iterable[Event] = (), *, live: bool = False, run_id: str = "") -> None:
         self.events: list[Event] = list(events)
+        self._run_id = run_id
+        self._clock: Callable[[], float] | None = None
         self.path: Path | None = None
         self.warning = ""
         self._closed = threading.Event()
@@ -29,6 +31,13 @@ class Trace:
         self._applied = 0
         self._cut = False
         self._lock = threading.Lock()
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, which whoever starts a run knows before its first event; empty while nobody does."""
+        if self.events and isinstance(self.events[0], RunStarted):
+            return self.events[0].run_id
+        return self._run_id
 
     @property
     def place(self) -> str:
@@ -47,6 +56,16 @@ class Trace:
     def append(self, event: Event) -> None:
         """Adds the next event; only the recorder calls this."""
         self.events.append(event)
+
+    def tick(self, clock: Callable[[], float]) -> None:
+        """Has `now` read this clock, which returns seconds since the run began; only the recorder calls this."""
+        self._clock = clock
+
+    def now(self) -> float:
+        """Seconds since the run began; once it has ended, when its last event was."""
+        if self._clock is not None and self.live:
+            return self._clock()
+        return self.events[-1].t if self.events else 0.0
 
     def close(self) -> None:
         """Says that no more events will come."""

@@ -151,3 +151,19 @@ def test_a_new_folder_of_traces_is_private_and_out_of_any_repository(tmp_path: P
     Recorder(Trace(live=True), tmp_path / ".rlm" / "a.rlm.jsonl").close()
     assert (tmp_path / ".rlm").stat().st_mode & 0o077 == 0
     assert (tmp_path / ".rlm" / ".gitignore").read_text() == "*\n"
+
+
+def test_a_live_trace_tells_the_time_and_an_ended_one_when_it_ended() -> None:
+    trace = Trace(live=True)
+    assert trace.now() == 0.0
+    recorder = Recorder(trace, None, clock=iter([10.0, 10.5, 11.0, 12.0]).__next__)
+    assert trace.now() == 0.5
+    recorder.record(started())
+    recorder.record(RunFinished(status="finished"))
+    assert trace.now() == trace.events[-1].t == 2.0
+
+
+def test_a_trace_knows_its_run_before_the_first_event_if_it_is_told() -> None:
+    assert Trace(live=True).run_id == ""
+    assert Trace(live=True, run_id="papers-1").run_id == "papers-1"
+    assert one_call().run_id == "papers-1"
