@@ -10,18 +10,14 @@ export default defineConfig(
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } }
   },
-  {
-    files: ['src/core/**'],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        {
-          patterns: [
-            { group: ['@jupyter*', '@jupyter*/**', '@lumino/*'], message: 'core/ must run without Jupyter.' },
-            { group: ['../*'], message: 'core/ must not depend on its adapters.' }
-          ]
-        }
-      ]
-    }
-  }
+  coreOnly(['src/core/*.ts'], '../*'),
+  coreOnly(['src/core/*/**/*.ts'], '../../*')
 );
+
+function coreOnly(files, above) {
+  const patterns = [
+    { group: ['@jupyter*', '@jupyter*/**', '@lumino/*'], message: 'core/ must run without Jupyter.' },
+    { group: [above], message: 'core/ must not depend on its adapters.' }
+  ];
+  return { files, rules: { 'no-restricted-imports': ['error', { patterns }] } };
+}

@@ -1,0 +1,139 @@
+/** `ViewState`: what a person has chosen to see of a run. One for all lenses, so that they share it. */
+
+import { Signal } from '../signal';
+import { ENGLISH } from '../words';
+import type { Words } from '../words';
+import { NOTHING, search } from './filter';
+import type { Found } from './filter';
+import { findItem, itemsAbove, opensByItself, visibleRows } from './rows';
+import type { Item, Row } from './rows';
+import type { RunStore } from './store';
+
+export const LENSES = ['tree', 'timeline', 'table'] as const;
+export type LensName = (typeof LENSES)[number];
+
+export const TABS = ['prompt', 'reply', 'code', 'output', 'variables', 'usage', 'raw'] as const;
+export type TabName = (typeof TABS)[number];
+
+/** Rows, selection, search, lens, tab. Free of the DOM; `changed` says that something must be drawn again. */
+export class ViewState {
+  readonly changed = new Signal();
+  lens: LensName = 'tree';
+  /** The tab a person chose last; a node without it shows its first. */
+  tab: TabName = 'reply';
+  /** Whether the newest step is kept in view while the run goes on. */
+  follow = true;
+  private readonly opened = new Map<string, boolean>();
+  private query = '';
+  private cachedRows: Row[] | null = null;
+  private cachedFound: Found | null = null;
+  private key = '0';
+  private disconnect: () => void;
+
+  constructor(
+    private run: RunStore,
+    readonly words: Words = ENGLISH
+  ) {
+    this.disconnect = this.listen();
+  }
+
+  get store(): RunStore {
+    return this.run;
+  }
+
+  /** Another store for the same run (a kernel's, fuller than the notebook's); what is open and selected stays. */
+  set store(store: RunStore) {
+    this.disconnect();
+    this.run = store;
+    this.disconnect = this.listen();
+    this.refresh();
+  }
+
+  dispose(): void {
+    this.disconnect();
+  }
+
+  get rows(): readonly Row[] {
+    this.cachedRows ??= visibleRows(this.run.tree, this.opened, this.searching ? this.found.kept : null);
+    return this.cachedRows;
+  }
+
+  /** What the search found; everything is found by no search. */
+  get found(): Found {
+    this.cachedFound ??= this.searching ? search(this.run.tree, this.query) : NOTHING;
+    return this.cachedFound;
+  }
+
+  get searching(): boolean {
+    return this.query.trim() !== '';
+  }
+
+  get search(): string {
+    return this.query;
+  }
+
+  set search(query: string) {
+    if (query !== this.query) {
+      this.query = query;
+      this.refresh();
+    }
+  }
+
+  /** The key of the selected item. */
+  get selected(): string {
+    return this.key;
+  }
+
+  get selectedItem(): Item | null {
+    return findItem(this.run.tree, this.key);
+  }
+
+  /** Selects an item and opens what is above it. */
+  select(key: string): void {
+    const item = findItem(this.run.tree, key);
+    if (!item) {
+      return;
+    }
+    this.key = key;
+    for (const above of itemsAbove(item)) {
+      if (!(this.opened.get(above.key) ?? (this.searching || opensByItself(above)))) {
+        this.opened.set(above.key, true);
+      }
+    }
+    this.refresh();
+  }
+
+  /** Opens or closes a row. */
+  open(key: string, open: boolean): void {
+    this.opened.set(key, open);
+    this.refresh();
+  }
+
+  /** The next (or previous) of what the search found, from the selected one on; the key selected then. */
+  step(by: 1 | -1): string {
+    const hits = this.found.hits;
+    if (hits.length) {
+      const at = hits.indexOf(this.key);
+      const next = at < 0 ? (by === 1 ? 0 : hits.length - 1) : (at + by + hits.length) % hits.length;
+      this.select(hits[next] ?? this.key);
+    }
+    return this.key;
+  }
+
+  /** Something else (lens, tab, follow) was set: draw it. */
+  redraw(): void {
+    this.changed.emit();
+  }
+
+  private listen(): () => void {
+    return this.run.changed.connect(() => {
+      this.refresh();
+    });
+  }
+
+  private refresh(): void {
+    this.cachedRows = null;
+    this.cachedFound = null;
+    this.changed.emit();
+  }
+}

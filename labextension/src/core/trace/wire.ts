@@ -1,0 +1,177 @@
+/** The events of a trace as the front end holds them: what `rlm_kernel/trace/events.py` writes, decoded and checked. */
+
+export type CallKind = 'rlm' | 'llm';
+export type Status = 'running' | 'finished' | 'failed' | 'exhausted' | 'interrupted' | 'cut off';
+export type Mode = 'live' | 'scripted' | 'demo' | 'human' | 'replayed';
+export type Role = 'system' | 'user' | 'assistant';
+
+/** JSON as it came: kept beside what was made of it, for the raw view and for exports. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+export interface Message {
+  readonly role: Role;
+  readonly content: string;
+}
+
+/** What one request used. `cost` is in US dollars, null where unknown, which is never the same as 0. */
+export interface Usage {
+  readonly requests: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cachedTokens: number;
+  readonly cost: number | null;
+  readonly estimated: boolean;
+}
+
+export interface ErrorInfo {
+  readonly type: string;
+  readonly message: string;
+  readonly traceback: string;
+}
+
+export interface ContextCard {
+  readonly name: string;
+  readonly type: string;
+  readonly length: number | null;
+  readonly chars: number | null;
+  readonly schema: string;
+  readonly preview: string;
+  readonly hash: string;
+}
+
+export interface BatchPlace {
+  readonly id: string;
+  readonly index: number;
+  readonly size: number;
+}
+
+/** The place in the model's code that issued a call; block and line count from 1. */
+export interface Site {
+  readonly block: number;
+  readonly line: number;
+  readonly code: string;
+}
+
+export interface Variable {
+  readonly name: string;
+  readonly type: string;
+  readonly size: string;
+  readonly preview: string;
+}
+
+export interface VariableChanges {
+  readonly added: readonly Variable[];
+  readonly changed: readonly Variable[];
+  readonly removed: readonly string[];
+}
+
+/** One rich output of a block: MIME type to text, images in base64. */
+export interface RichOutput {
+  readonly data: Readonly<Record<string, string>>;
+}
+
+interface EventBase {
+  readonly seq: number;
+  /** Seconds since the run began. */
+  readonly t: number;
+  /** How many of its texts are shortened here. */
+  readonly cut: number;
+  readonly source: Fields;
+}
+
+export interface RunStarted extends EventBase {
+  readonly type: 'run_started';
+  readonly runId: string;
+  readonly query: string;
+  readonly started: string;
+  readonly version: string;
+  readonly mode: Mode;
+  readonly isolation: string;
+  readonly settings: Fields;
+  readonly context: ContextCard | null;
+  readonly parentRun: string | null;
+}
+
+export interface CallStarted extends EventBase {
+  readonly type: 'call_started';
+  readonly callId: string;
+  readonly kind: CallKind;
+  readonly depth: number;
+  readonly model: string;
+  readonly prompt: string;
+  readonly context: ContextCard | null;
+  readonly batch: BatchPlace | null;
+  readonly site: Site | null;
+  readonly depthCapped: boolean;
+}
+
+export interface ModelAsked extends EventBase {
+  readonly type: 'model_asked';
+  readonly callId: string;
+  readonly turn: number;
+  readonly messages: readonly Message[];
+}
+
+export interface ModelReplied extends EventBase {
+  readonly type: 'model_replied';
+  readonly callId: string;
+  readonly turn: number;
+  readonly text: string;
+  readonly model: string;
+  readonly mode: Mode;
+  readonly seconds: number;
+  readonly requestHash: string;
+  readonly usage: Usage;
+  readonly retries: number;
+  readonly finishReason: string;
+  readonly reasoning: string;
+  readonly error: ErrorInfo | null;
+}
+
+export interface CodeExecuted extends EventBase {
+  readonly type: 'code_executed';
+  readonly callId: string;
+  readonly turn: number;
+  readonly block: number;
+  readonly code: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly stdoutChars: number;
+  /** What went back to the model. */
+  readonly shown: string;
+  readonly error: ErrorInfo | null;
+  readonly variables: VariableChanges;
+  readonly outputs: readonly RichOutput[];
+  readonly seconds: number;
+}
+
+export interface CallFinished extends EventBase {
+  readonly type: 'call_finished';
+  readonly callId: string;
+  readonly status: Status;
+  readonly answer: string | null;
+  readonly how: string;
+  readonly error: ErrorInfo | null;
+}
+
+export interface RunFinished extends EventBase {
+  readonly type: 'run_finished';
+  readonly status: Status;
+  readonly answer: string | null;
+  readonly error: ErrorInfo | null;
+}
+
+export type TraceEvent =
+  RunStarted | CallStarted | ModelAsked | ModelReplied | CodeExecuted | CallFinished | RunFinished;
+
+/** A trace as a notebook holds it: the events that fitted, and what is missing. */
+export interface Bundle {
+  readonly run: string;
+  readonly live: boolean;
+  readonly events: readonly TraceEvent[];
+  /** Where the whole trace is on disk, for people; empty when it is not. */
+  readonly path: string;
+  readonly warning: string;
+  readonly cutTexts: number;
+  readonly omittedCalls: number;
+}

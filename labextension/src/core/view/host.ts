@@ -1,0 +1,11 @@
+/** What the place around the core does for it: a notebook, a tab, a page of its own each answer differently. */
+export interface Host {
+  /** Hands a person a file. */
+  download(name: string, mime: string, content: string): void;
+  /** Puts text on the clipboard; rejects where the browser does not allow it. */
+  copy(text: string): Promise<void>;
+  /** Opens the run in a tab of its own; absent where there are none. */
+  openTab?(): void;
+  /** The viewer as one script and one style sheet, for a page that works offline; absent where there is none. */
+  viewer?(): { readonly script: string; readonly style: string };
+}
