@@ -13,7 +13,7 @@ from typing import Any
 
 from rlm_kernel.engine.engine import Engine, Job
 from rlm_kernel.engine.settings import Settings
-from rlm_kernel.engine.thread import submit
+from rlm_kernel.engine.thread import submit, tell
 from rlm_kernel.errors import ConfigError, RLMError, RunInterrupted
 from rlm_kernel.models import Model, resolve
 from rlm_kernel.repl.pack import pack_context
@@ -97,7 +97,7 @@ class RLM:
         )
         trace = Trace(live=True)
         path = None if self.settings.trace_dir is None else _trace_path(Path(self.settings.trace_dir), run_id)
-        return Run(trace, submit(_work(job, trace, path)))
+        return Run(trace, submit(_work(job, trace, path)), job.hurry)
 
     def __repr__(self) -> str:
         return f"RLM(model={self.model.name!r}, sub_model={self.sub_model.name!r})"
@@ -106,9 +106,15 @@ class RLM:
 class Run:
     """One question with its answer, its tree and its trace. It never changes once it has ended."""
 
-    def __init__(self, trace: Trace, future: concurrent.futures.Future[None] | None = None) -> None:
+    def __init__(
+        self,
+        trace: Trace,
+        future: concurrent.futures.Future[None] | None = None,
+        hurry: asyncio.Event | None = None,
+    ) -> None:
         self.trace = trace
         self._future = future if future is not None else _ended()
+        self._hurry = hurry
 
     @property
     def id(self) -> str:
@@ -187,6 +193,13 @@ class Run:
         self._future.cancel()
         concurrent.futures.wait([self._future], timeout=_STOP_SECONDS)
         self.trace.wait_closed(_STOP_SECONDS)
+        return self
+
+    def answer_now(self) -> Run:
+        """This run, told to answer with what it has: whatever is under way is cut short, the model gets one last
+        turn, and the run ends `exhausted`. Returns at once, from any thread; does nothing once the run has ended."""
+        if self._hurry is not None and not self._future.done():
+            tell(self._hurry.set)
         return self
 
     def save(self, path: str | Path) -> Path:

@@ -246,6 +246,11 @@ def test_no_code_is_told_and_after_too_many_such_turns_the_last_one_comes() -> N
     assert "Your reply has no code block" in model.requests[1].messages[-1].content
 
 
+def test_a_limit_that_is_reached_before_the_first_turn_leaves_the_last_one() -> None:
+    run, model = ask(submit("context.upper()"), max_tokens=1)
+    assert (run.status, run.answer, len(model.requests)) == ("exhausted", "SOME TEXT", 1)
+
+
 def test_history_only_ever_grows_at_its_end() -> None:
     _, model = ask(code("a = 1"), code("b = 2"), submit("a + b"))
     for before, after in zip(model.requests, model.requests[1:], strict=False):

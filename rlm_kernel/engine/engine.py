@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
@@ -25,7 +25,10 @@ from rlm_kernel.trace import CallFinished, CallStarted, Message, Recorder, RunFi
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What a run is started with. `model` answers rlm calls, `sub_model` plain requests."""
+    """What a run is started with. `model` answers rlm calls, `sub_model` plain requests.
+
+    Setting `hurry`, on the loop thread, makes the root take its one last turn with what it has, at once.
+    """
 
     run_id: str
     query: str
@@ -34,6 +37,7 @@ class Job:
     sub_model: Model
     settings: Settings
     version: str
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 MakeRepl = Callable[[CallSpec, Settings], Repl]
@@ -124,6 +128,8 @@ class Engine:
                 settings=self._settings,
                 ledger=self._ledger,
                 recorder=self._recorder,
+                # A child is not hurried: it ends with the block of the root that waits for it.
+                hurry=self._job.hurry if spec.depth == 0 else asyncio.Event(),
             )
             return await RlmCall(spec, means).run()
 

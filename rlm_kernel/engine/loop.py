@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from rlm_kernel.engine import prompts
 from rlm_kernel.engine.blocks import Parsed, parse, prose
@@ -33,7 +34,10 @@ class _Round:
 
 @dataclass(frozen=True, kw_only=True)
 class Means:
-    """What an rlm call works with: where its code runs, who answers it, who makes its sub-calls, what limits it."""
+    """What an rlm call works with: where its code runs, who answers it, who makes its sub-calls, what limits it.
+
+    `hurry` is set when somebody wants the answer now.
+    """
 
     repl: Repl
     ask: Ask
@@ -41,6 +45,7 @@ class Means:
     settings: Settings
     ledger: Ledger
     recorder: Recorder
+    hurry: asyncio.Event
 
 
 class RlmCall:
@@ -57,26 +62,27 @@ class RlmCall:
         """The outcome. Raises `ModelError`, `LimitExceeded`, `NoAnswer`, `ReplError`, `ContextError`."""
         repl = self._means.repl
         # The worker starts and loads the context while the model thinks about its first turn.
-        opening = asyncio.create_task(repl.open())
+        self._opened = asyncio.create_task(repl.open())
         try:
             if self._spec.packed and self._spec.packed.route == "pickle":
-                await opening  # a pickle may turn out not to load, and that should cost no request
-            return await self._turns(opening)
+                await self._opened  # a pickle may turn out not to load, and that should cost no request
+            return await self._turns()
         finally:
-            opening.cancel()
-            await asyncio.gather(opening, return_exceptions=True)
+            self._opened.cancel()
+            await asyncio.gather(self._opened, return_exceptions=True)
             await repl.close()
 
-    async def _turns(self, opening: asyncio.Task[None]) -> Outcome:
+    async def _turns(self) -> Outcome:
         errors, turn, news = 0, 1, self._opening()
         while True:
             try:
-                reply = await self._ask(turn, news)
+                reply = await self._reply(turn, news)
             except LimitExceeded as limit:
                 if self._spec.depth > 0:
                     raise  # the limit is the whole run's, and only the root gets another request
                 return await self._last(turn, (), f"{limit}")
-            await opening
+            if reply is None:
+                return await self._last(turn, (), prompts.HURRY)
             done = await self._execute(turn, parse(reply.text, reply.finish_reason))
             if done.outcome:
                 return done.outcome
@@ -100,11 +106,31 @@ class RlmCall:
         return prompts.observation((*done.shown, *_notes(done)), done.names, turn, self._settings.max_turns)
 
     def _why_stop(self, turn: int, errors: int) -> str:
+        if self._means.hurry.is_set():
+            return prompts.HURRY
         if self._means.ledger.seconds_left == 0:
             return f"The {self._settings.max_seconds:g} seconds of the run are over."
         if errors >= self._settings.max_errors:
             return f"{errors} turns in a row brought no working code."
         return "All turns are used." if turn >= self._settings.max_turns else ""
+
+    async def _until(self, work: asyncio.Future[Any], seconds: float | None = None) -> None:
+        """Returns when the work is done, when the time is over, or when somebody wants the answer now."""
+        hurry = asyncio.create_task(self._means.hurry.wait())
+        try:
+            await asyncio.wait((work, hurry), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            hurry.cancel()
+
+    async def _reply(self, turn: int, news: Sequence[Message]) -> Reply | None:
+        """The reply, or None when somebody wanted the answer before it was there."""
+        work = asyncio.create_task(self._ask(turn, news))
+        try:
+            await self._until(work)
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+        return None if work.cancelled() and self._means.hurry.is_set() else work.result()
 
     async def _ask(self, turn: int, news: Sequence[Message], *, last: bool = False) -> Reply:
         spec, settings = self._spec, self._settings
@@ -127,7 +153,13 @@ class RlmCall:
     async def _execute(self, turn: int, parsed: Parsed, *, last: bool = False) -> _Round:
         done = _Round(notes=list(parsed.notes), failed=not parsed.blocks)
         self._means.subcalls.begin_turn(turn)
+        await (self._opened if last else self._until(self._opened))
+        if self._opened.done():
+            self._opened.result()
         for number, code in enumerate(parsed.blocks, 1):
+            if self._means.hurry.is_set() and not last:
+                done.notes.append(f"Block {number} did not run, nor any after it.")
+                break
             result, shown = await self._block(turn, number, code, last=last)
             done.shown.append(shown)
             self._take(done, result, last=last)
@@ -157,10 +189,10 @@ class RlmCall:
         repl, name = self._means.repl, f"<rlm:{self._spec.id}.{turn} block {number}>"
         work = asyncio.ensure_future(repl.execute(code, name=name, serve=serve))
         try:
-            await asyncio.wait((work,), timeout=None if last else self._means.ledger.seconds_left)
+            await (asyncio.wait((work,)) if last else self._until(work, self._means.ledger.seconds_left))
             while not work.done():
                 # Said again and again: a worker that is just being replaced does not hear it the first time.
-                repl.stop("the time of the whole run is over")
+                repl.stop(self._why_cut())
                 await asyncio.wait((work,), timeout=0.1)
             result = work.result()
         except asyncio.CancelledError:
@@ -170,6 +202,11 @@ class RlmCall:
             self._record(turn, number, code, repl.partial(), error)
             raise
         return result, self._record(turn, number, code, result, result.error)
+
+    def _why_cut(self) -> ErrorInfo:
+        if self._means.hurry.is_set():
+            return ErrorInfo(type="Interrupted", message="a person asked for the answer now")
+        return ErrorInfo(type="TimeoutError", message="the time of the whole run is over")
 
     def _record(self, turn: int, number: int, code: str, result: BlockResult, error: ErrorInfo | None) -> str:
         shown = prompts.shown(number, result, self._settings.output_chars)
@@ -191,7 +228,12 @@ class RlmCall:
         return shown
 
     async def _last(self, turn: int, said: Sequence[str], why: str) -> Outcome:
-        """The one extra turn of a call that reached a limit, or what is left when that gives no answer."""
+        """The outcome of the one extra turn that a call gets, when a limit is reached or somebody is in a hurry."""
+        outcome = await self._extra_turn(turn, said, why)
+        return replace(outcome, how=f"{outcome.how}, as a person asked") if why == prompts.HURRY else outcome
+
+    async def _extra_turn(self, turn: int, said: Sequence[str], why: str) -> Outcome:
+        """What that turn gives, or what is left when it gives nothing."""
         ask = Message(role="user", content=prompts.last_turn(said, why))
         reply = await self._ask(turn, (ask,), last=True)
         parsed = parse(reply.text, reply.finish_reason)

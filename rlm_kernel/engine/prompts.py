@@ -17,6 +17,9 @@ from rlm_kernel.trace import ContextCard
 PROMPT_CHARS = 4_000
 """A child's prompt longer than this is its context; the question shown is its head and tail."""
 
+HURRY = "A person asked for the answer now."
+"""Why a run stops when nothing but somebody's patience is used up."""
+
 _BASE = """\
 You answer a question about a context that is too large to read at once. The context is not in this conversation: \
 it is the variable `context` in a Python session that you control. You work in turns. In each turn you reply with \
@@ -170,6 +173,7 @@ def _middle_out(text: str, chars: int, limit: int) -> str:
 
 
 __all__ = [
+    "HURRY",
     "PROMPT_CHARS",
     "child_question",
     "describe",

@@ -12,7 +12,7 @@ import concurrent.futures
 import contextvars
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -24,6 +24,11 @@ _loops: dict[int, asyncio.AbstractEventLoop] = {}
 def submit(work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
     """A future of the coroutine, which runs on the engine thread in the caller's contextvars."""
     return asyncio.run_coroutine_threadsafe(work, _loop())
+
+
+def tell(what: Callable[[], object]) -> None:
+    """Calls the function on the engine thread, soon; returns at once."""
+    _loop().call_soon_threadsafe(what)
 
 
 def _loop() -> asyncio.AbstractEventLoop:
@@ -41,4 +46,4 @@ def _start() -> asyncio.AbstractEventLoop:
     return loop
 
 
-__all__ = ["NAME", "submit"]
+__all__ = ["NAME", "submit", "tell"]

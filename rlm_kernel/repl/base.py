@@ -86,8 +86,9 @@ class Repl(Protocol):
         """
         ...
 
-    def stop(self, why: str) -> None:
-        """Ends the running block soon; it gives a result that says why, its variables kept if it lets them."""
+    def stop(self, why: ErrorInfo) -> None:
+        """Ends the running block soon, and its sub-calls at once; it gives a result with that error, its variables
+        kept if it lets them. Does nothing while no block runs."""
         ...
 
     def partial(self) -> BlockResult:

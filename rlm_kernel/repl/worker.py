@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 from rlm_kernel.errors import ProtocolError, ReplError, RLMError, WorkerLost
@@ -37,7 +38,7 @@ class WorkerRepl:
         self._serving: set[asyncio.Task[None]] = set()
         self._worker: WorkerProcess | None = None
         self._answered: asyncio.Future[dict[str, Any]] = self._loop.create_future()
-        self._why_stopped = ""
+        self._why_stopped: ErrorInfo | None = None
         self._started = 0.0
 
     async def open(self) -> None:
@@ -59,7 +60,7 @@ class WorkerRepl:
         worker.stdout.renew()
         worker.stderr.renew()
         self._answered = self._loop.create_future()
-        self._serve, self._why_stopped, self._started = serve, "", time.monotonic()
+        self._serve, self._why_stopped, self._started = serve, None, time.monotonic()
         self._watch = Stopwatch(self._block_seconds, self._overrun)
         worker.send({"op": "execute", "code": code, "name": name})
         try:
@@ -72,13 +73,16 @@ class WorkerRepl:
             await self._drop_subcalls()
         return self._result(done)
 
-    def stop(self, why: str) -> None:
+    def stop(self, why: ErrorInfo) -> None:
         """Interrupts the running block, and kills the worker when that does not end it within a second."""
         worker = self._worker
-        if worker is None or self._why_stopped:
+        if worker is None or self._serve is None or self._why_stopped:
             return
         self._why_stopped = why
         worker.interrupt()
+        # A thread of the block may wait for these, and the block for the thread.
+        for task in self._serving:
+            task.cancel()
         self._watch.stop()
         self._watch = Stopwatch(GRACE_SECONDS, lambda: worker.kill("it did not stop when it was told to"))
 
@@ -124,10 +128,16 @@ class WorkerRepl:
         try:
             if self._serve is None:
                 raise RLMError("no block is running any more: a thread outlived the block that started it")
+            if self._why_stopped:
+                raise RLMError(self._why_stopped.message)
             results = await self._serve(_batch(data, blob))
             reply["results"] = [_result_frame(result) for result in results]
         except RLMError as error:
             reply["refused"] = str(error)
+        except asyncio.CancelledError:
+            if self._why_stopped is None:
+                raise
+            reply["refused"] = self._why_stopped.message
         if self._worker is not None:
             self._worker.send(reply)
 
@@ -140,23 +150,21 @@ class WorkerRepl:
             await asyncio.wait(tasks)
 
     def _overrun(self) -> None:
-        self.stop(
+        message = (
             f"the block ran longer than {self._block_seconds:g} s of its own time and was stopped. "
             "Work on a smaller piece, or in several blocks"
         )
+        self.stop(ErrorInfo(type="TimeoutError", message=message))
 
     async def _replace(self, lost: WorkerLost) -> BlockResult:
         outputs = self._outputs()
         seconds = time.monotonic() - self._started
         await self.close()
-        kind = "TimeoutError" if self._why_stopped else "WorkerLost"
-        message = self._why_stopped or f"the process that ran the block is gone: {lost}"
+        gone = ErrorInfo(type="WorkerLost", message=f"the process that ran the block is gone: {lost}")
         notes = (
             "The namespace was rebuilt: your variables are lost, `context` and the functions are there.",
         )
-        return BlockResult(
-            **outputs, error=ErrorInfo(type=kind, message=message), notes=notes, seconds=seconds
-        )
+        return BlockResult(**outputs, error=self._why_stopped or gone, notes=notes, seconds=seconds)
 
     def _result(self, done: dict[str, Any]) -> BlockResult:
         try:
@@ -167,7 +175,7 @@ class WorkerRepl:
     def _decode(self, done: dict[str, Any]) -> BlockResult:
         error = ErrorInfo(**done["error"]) if done["error"] else None
         if error and self._why_stopped and error.type == "KeyboardInterrupt":
-            error = ErrorInfo(type="TimeoutError", message=self._why_stopped, traceback=error.traceback)
+            error = replace(self._why_stopped, traceback=error.traceback)
         return BlockResult(
             **self._outputs(),
             error=error,

@@ -264,6 +264,38 @@ def test_a_block_that_will_not_stop_is_killed_and_the_context_comes_back(
     assert worker.run("print(context, 'lost' in globals())").stdout == "text False\n"
 
 
+def test_a_stop_is_heard_when_the_worker_is_just_being_replaced(make: Callable[..., Worker]) -> None:
+    worker = make("text")
+    worker.run("import os; os._exit(1)")
+
+    async def stop_at_once() -> BlockResult:
+        block = asyncio.ensure_future(worker.repl.execute("while True: pass", name="<rlm:0.2>", serve=echo))
+        while not block.done():
+            worker.repl.stop(ErrorInfo(type="Interrupted", message="enough"))
+            await asyncio.wait((block,), timeout=0.001)
+        return block.result()
+
+    result = submit(stop_at_once()).result(20)
+    assert result.error is not None
+    assert (result.error.type, result.error.message) == ("Interrupted", "enough")
+
+
+def test_a_stopped_block_gets_no_more_sub_calls(make: Callable[..., Worker]) -> None:
+    asked: list[str] = []
+
+    async def never(batch: SubcallBatch) -> Sequence[SubcallResult]:
+        asked.append(batch.requests[0].prompt)
+        worker.repl.stop(ErrorInfo(type="Interrupted", message="enough"))
+        await asyncio.sleep(600)
+        return []
+
+    worker = make(serve=never)
+    code = "said = []\nfor word in 'ab':\n    try: llm_query(word)\n    except BaseException as error: said.append(error)"
+    worker.run(code)
+    assert asked == ["a"]
+    assert "enough" in worker.run("said").stdout
+
+
 def test_waiting_for_sub_calls_does_not_count_as_a_blocks_time(make: Callable[..., Worker]) -> None:
     async def slow(batch: SubcallBatch) -> Sequence[SubcallResult]:
         await asyncio.sleep(0.6)
