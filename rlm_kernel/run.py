@@ -22,6 +22,7 @@ from rlm_kernel.trace import load as load_trace
 from rlm_kernel.trace import save as save_trace
 from rlm_kernel.version import __version__
 from rlm_kernel.views import html_document, mime_bundle, text_tree
+from rlm_kernel.views.runs import RUNS
 
 _STOP_SECONDS = 5.0
 
@@ -95,7 +96,7 @@ class RLM:
             settings=self.settings,
             version=__version__,
         )
-        trace = Trace(live=True)
+        trace = Trace(live=True, run_id=run_id)
         path = None if self.settings.trace_dir is None else _trace_path(Path(self.settings.trace_dir), run_id)
         return Run(trace, submit(_work(job, trace, path)), job.hurry)
 
@@ -115,11 +116,13 @@ class Run:
         self.trace = trace
         self._future = future if future is not None else _ended()
         self._hurry = hurry
+        if self.id:
+            RUNS.add(self)
 
     @property
     def id(self) -> str:
         """The name of the run: also the name of its trace file."""
-        return self.trace.started.run_id if self.trace.started else ""
+        return self.trace.run_id
 
     @property
     def query(self) -> str:
@@ -190,10 +193,14 @@ class Run:
 
     def stop(self) -> Run:
         """This run, ended now: every call of it is cancelled, and all it did so far is kept."""
-        self._future.cancel()
+        self.cancel()
         concurrent.futures.wait([self._future], timeout=_STOP_SECONDS)
         self.trace.wait_closed(_STOP_SECONDS)
         return self
+
+    def cancel(self) -> None:
+        """Asks the run to stop, as `stop` does, but returns at once, from any thread."""
+        self._future.cancel()
 
     def answer_now(self) -> Run:
         """This run, told to answer with what it has: whatever is under way is cut short, the model gets one last
@@ -212,6 +219,12 @@ class Run:
         target = Path(path).expanduser()
         target.write_text(html_document(self.trace), encoding="utf-8")
         return target
+
+    def widget(self) -> Any:
+        """An ipywidget of the tree, to put into a layout of your own; a cell shows the run without one."""
+        from rlm_kernel.views.widget import TraceWidget  # ipywidgets is slow to import and only this needs it
+
+        return TraceWidget(self)
 
     def _own(self, error: RLMError) -> RLMError:
         error.run = self

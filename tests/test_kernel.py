@@ -7,10 +7,14 @@ import os
 import signal
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty
 from typing import Any
+from uuid import uuid4
 
 import nbformat
 import psutil
@@ -41,6 +45,10 @@ class Cell:
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [message["content"] for message in self.messages if message["msg_type"] == kind]
 
+    @property
+    def idle(self) -> bool:
+        return any(status["execution_state"] == "idle" for status in self.of("status"))
+
 
 class Session:
     """A kernel with the extension loaded, and its client."""
@@ -50,25 +58,43 @@ class Session:
         self.client = client
         self.pid: int = manager.provisioner.pid
         self.printed = ""
+        self.comms: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._cells: dict[str, Cell] = {}
 
-    def begin(self, code: str) -> Cell:
-        return Cell(self.client.execute(code))
+    def begin(self, code: str, cell_id: str = "") -> Cell:
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+        message = self.client.session.msg("execute_request", content, metadata={"cellId": cell_id})
+        self.client.shell_channel.send(message)
+        cell = Cell(message["header"]["msg_id"])
+        self._cells[cell.id] = cell
+        return cell
 
     def finish(self, cell: Cell) -> Cell:
         """The cell with its reply and all its messages."""
         cell.reply = self._reply(cell)
-        idle = False
-        while not idle:
-            message = self.client.get_iopub_msg(timeout=STARTED)
-            if message["msg_type"] == "stream":
-                self.printed += message["content"]["text"]
-            if message["parent_header"].get("msg_id") == cell.id:
-                cell.messages.append(message)
-                idle = message["content"].get("execution_state") == "idle"
+        self.until(lambda: cell.idle)
         return cell
 
-    def run(self, code: str) -> Cell:
-        return self.finish(self.begin(code))
+    def run(self, code: str, cell_id: str = "") -> Cell:
+        return self.finish(self.begin(code, cell_id))
+
+    def until(self, true: Callable[[], bool], seconds: float = STARTED) -> float:
+        """Takes what the kernel publishes until it is true; how many seconds that took."""
+        started = time.monotonic()
+        while not true():
+            assert time.monotonic() - started < seconds, f"not within {seconds} s"
+            with suppress(Empty):
+                self._take(self.client.get_iopub_msg(timeout=0.05))
+        return time.monotonic() - started
+
+    def _take(self, message: dict[str, Any]) -> None:
+        content = message["content"]
+        if message["msg_type"] == "stream":
+            self.printed += content["text"]
+        if message["msg_type"].startswith("comm_"):
+            self.comms[content["comm_id"]].append(content["data"])
+        if message["parent_header"].get("msg_id") in self._cells:
+            self._cells[message["parent_header"]["msg_id"]].messages.append(message)
 
     def value(self, expression: str) -> Any:
         """A JSON-able value from the kernel."""
@@ -85,6 +111,11 @@ class Session:
     def workers(self) -> list[psutil.Process]:
         return psutil.Process(self.pid).children(recursive=True)
 
+    def restart(self) -> None:
+        self.manager.restart_kernel(now=True)
+        self.client.wait_for_ready(timeout=60)
+        self.pid = self.manager.provisioner.pid
+
     def _reply(self, cell: Cell) -> dict[str, Any]:
         if cell.reply is not None:
             return cell.reply
@@ -92,6 +123,78 @@ class Session:
             message = self.client.get_shell_msg(timeout=STARTED)
             if message["parent_header"].get("msg_id") == cell.id:
                 return message["content"]
+
+
+class FrontEnd:
+    """The other end of the channel, as JupyterLab has it: a comm in a subshell of its own."""
+
+    def __init__(self, session: Session, version: str = "0.1.0") -> None:
+        self._session = session
+        self._asked = 0
+        self._subshell = self._create_subshell()
+        self.comm = uuid4().hex
+        data = {"version": version, "protocol": 1}
+        self._message("comm_open", comm_id=self.comm, target_name="rlm_kernel", data=data)
+        session.until(lambda: bool(self.of("hello")))
+
+    @property
+    def received(self) -> list[dict[str, Any]]:
+        return self._session.comms[self.comm]
+
+    def of(self, op: str, **fields: Any) -> list[dict[str, Any]]:
+        return [
+            message
+            for message in self.received
+            if message.get("op") == op and fields.items() <= message.items()
+        ]
+
+    def send(self, data: Any) -> None:
+        self._message("comm_msg", comm_id=self.comm, data=data)
+
+    def ask(self, op: str, run: str, **fields: Any) -> dict[str, Any]:
+        """The reply."""
+        self._asked += 1
+        self.send({"op": op, "run": run, "ask": self._asked, **fields})
+        self._session.until(lambda: bool(self.of("reply", ask=self._asked)))
+        return self.of("reply", ask=self._asked)[0]
+
+    def close(self) -> None:
+        self._message("comm_close", comm_id=self.comm, data={})
+
+    def running(self) -> str:
+        """The id of the run that has begun since."""
+        self._session.until(lambda: bool(self.of("run")))
+        return str(self.of("run")[-1]["card"]["run"])
+
+    def events(self, run: str) -> list[dict[str, Any]]:
+        """The events of the run so far, which must have come once each and in order."""
+        out: list[dict[str, Any]] = []
+        for message in self.of("events", run=run):
+            assert message["since"] == len(out)
+            out += message["events"]
+        assert [event["seq"] for event in out] == list(range(len(out)))
+        return out
+
+    def watch(self, run: str) -> None:
+        self.send({"op": "watch", "run": run, "since": 0})
+
+    def over(self, run: str) -> bool:
+        """Whether the last message of the run has come."""
+        return bool(self.of("events", run=run, live=False))
+
+    def _create_subshell(self) -> str:
+        client = self._session.client
+        message = client.session.msg("create_subshell_request", {})
+        client.control_channel.send(message)
+        while True:
+            reply = client.get_control_msg(timeout=STARTED)
+            if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+                return str(reply["content"]["subshell_id"])
+
+    def _message(self, kind: str, **content: Any) -> None:
+        message = self._session.client.session.msg(kind, content)
+        message["header"]["subshell_id"] = self._subshell
+        self._session.client.shell_channel.send(message)
 
 
 @pytest.fixture
@@ -372,6 +475,276 @@ def test_a_kernel_that_is_shut_down_in_a_run_leaves_no_process(session: Session,
     workers = session.workers()
     session.manager.shutdown_kernel(now=True)
     until(lambda: not any(alive(worker) for worker in workers), 2.0)
+
+
+# The channel: what a front end sees and does while the cell runs
+
+
+@pytest.fixture
+def front_end(session: Session) -> FrontEnd:
+    return FrontEnd(session)
+
+
+def begin(session: Session, server: ChatServer, requests: int, options: str = "", cell_id: str = "") -> Cell:
+    """A cell whose run has asked the server that often."""
+    session.run("papers = ['one']")
+    cell = session.begin(question(server, options), cell_id)
+    session.until(lambda: len(server.asked) == requests)
+    return cell
+
+
+def test_a_front_end_is_greeted_with_the_version_and_the_runs(session: Session, serve: Serve) -> None:
+    session.run("papers = ['one']")
+    session.run(question(serve([DONE])), cell_id="cell-1")
+    (hello,) = FrontEnd(session).of("hello")
+    card = {"run": session.value("run.id"), "cell": "cell-1", "status": "finished", "live": False}
+    assert hello == {"op": "hello", "version": rlm_kernel.__version__, "protocol": 1, "runs": [card]}
+
+
+def test_a_run_streams_while_its_cell_runs(session: Session, serve: Serve, front_end: FrontEnd) -> None:
+    cell = begin(session, serve([slow(turn("print(1)"), 0.2), slow(DONE, 1.5)]), 1, cell_id="cell-1")
+    run = front_end.running()
+    assert front_end.of("run")[0]["card"] == {"run": run, "cell": "cell-1", "status": "running", "live": True}
+    front_end.watch(run)
+    session.until(lambda: "code_executed" in [event["type"] for event in front_end.events(run)])
+    assert cell.reply is None and not cell.idle
+    assert session.finish(cell).reply["status"] == "ok"
+    session.until(lambda: front_end.over(run))
+    assert front_end.events(run) == session.value(
+        "[event for event in run._repr_mimebundle_()[list(run._repr_mimebundle_())[0]]['events']]"
+    )
+    assert front_end.of("run")[-1]["card"]["status"] == "finished"
+    times = [message["now"] for message in front_end.of("events")]
+    assert times == sorted(times) and times[-1] > 1.5
+
+
+def test_the_first_thing_a_cell_shows_names_its_run(session: Session, serve: Serve) -> None:
+    session.run("papers = ['one']")
+    cell = session.run(question(serve([slow(DONE, 0.5)])))
+    (first,) = cell.of("display_data")
+    data = first["data"]["application/vnd.rlm.trace+json"]
+    assert (data["run"], data["live"]) == (session.value("run.id"), True)
+    last = cell.of("update_display_data")[-1]["data"]["application/vnd.rlm.trace+json"]
+    assert (last["run"], last["live"]) == (data["run"], False)
+
+
+def test_a_cell_is_seldom_redrawn_when_the_front_end_draws_it(
+    session: Session, serve: Serve, front_end: FrontEnd
+) -> None:
+    cell = begin(session, serve([slow(DONE, 2.0)]), 1)
+    front_end.watch(front_end.running())
+    assert session.finish(cell).reply["status"] == "ok"
+    assert len(cell.of("update_display_data")) <= 3
+
+
+@pytest.mark.parametrize(
+    "code", [None, WAITING, BUSY, STUBBORN, BATCH], ids=["model", "waiting", "busy", "stubborn", "batch"]
+)
+def test_stop_ends_the_cell_within_a_second_like_an_interrupt(
+    code: str | None, session: Session, serve: Serve, front_end: FrontEnd, tmp_path: Path
+) -> None:
+    requests = {None: 1, BATCH: 51}.get(code, 2)
+    cell = begin(session, situation(code, serve), requests)
+    run = front_end.running()
+    front_end.watch(run)
+    started = time.monotonic()
+    assert front_end.ask("stop", run)["ok"] is True
+    session.finish(cell)
+    assert time.monotonic() - started < 1.0
+    assert (cell.reply["status"], cell.reply["ename"]) == ("error", "KeyboardInterrupt")
+    session.until(lambda: front_end.over(run))
+    assert front_end.events(run)[-1]["status"] == "interrupted"
+    assert front_end.of("run")[-1]["card"]["status"] == "interrupted"
+    assert "interrupted" in cell.of("update_display_data")[-1]["data"]["text/plain"]
+    assert trace_of(tmp_path).status == "interrupted"
+    until(lambda: not session.workers(), 1.0)
+
+
+def test_run_all_does_not_go_on_after_a_stop(session: Session, serve: Serve, front_end: FrontEnd) -> None:
+    cell = begin(session, situation(None, serve), 1)
+    after = session.begin("went_on = True")
+    front_end.ask("stop", front_end.running())
+    session.finish(cell)
+    assert session.finish(after).reply["status"] == "aborted"
+
+
+def test_answer_now_ends_the_cell_with_what_there_is(
+    session: Session, serve: Serve, front_end: FrontEnd
+) -> None:
+    def llm(prompt: str) -> Answer:
+        return slow("late", 60)
+
+    cell = begin(session, serve(by_kind([turn(WAITING), "One, as far as I saw."], llm)), 2)
+    run = front_end.running()
+    front_end.watch(run)
+    started = time.monotonic()
+    assert front_end.ask("answer_now", run)["ok"] is True
+    assert session.finish(cell).reply["status"] == "ok"
+    print(f"answered after {time.monotonic() - started:.2f} s")
+    assert session.value("[run.status, run.answer]") == ["exhausted", "One, as far as I saw."]
+    session.until(lambda: front_end.over(run))
+    assert front_end.of("run")[-1]["card"]["status"] == "exhausted"
+    assert "error" in front_end.ask("answer_now", run)
+
+
+def test_a_page_that_is_loaded_again_gets_everything_from_the_start(
+    session: Session, serve: Serve, front_end: FrontEnd
+) -> None:
+    cell = begin(session, serve([turn("print(1)"), slow(DONE, 1.0)]), 2)
+    run = front_end.running()
+    front_end.watch(run)
+    session.until(lambda: len(front_end.events(run)) >= 4)
+    again = FrontEnd(session)
+    assert [card["run"] for card in again.of("hello")[0]["runs"] if card["live"]] == [run]
+    again.watch(run)
+    session.until(lambda: len(again.events(run)) >= 4)
+    assert not cell.idle
+    session.finish(cell)
+    session.until(lambda: front_end.over(run) and again.over(run))
+    assert front_end.events(run) == again.events(run)
+
+
+def test_what_is_long_is_cut_and_can_be_had_whole(
+    session: Session, serve: Serve, front_end: FrontEnd
+) -> None:
+    session.run("papers = ['one']")
+    session.run(question(serve([turn("print('x' * 9000)"), DONE])))
+    run = session.value("run.id")
+    front_end.watch(run)
+    session.until(lambda: front_end.over(run))
+    (code,) = [event for event in front_end.events(run) if event.get("turn") == 1 and "stdout" in event]
+    assert "characters left out" in code["stdout"] and code["cut"] >= 1
+    (whole,) = front_end.ask("whole", run, seqs=[code["seq"]])["events"]
+    assert whole["stdout"] == "x" * 9000 + "\n" and "cut" not in whole
+
+
+def test_a_front_end_gets_the_bundle_and_the_file(
+    session: Session, serve: Serve, front_end: FrontEnd, tmp_path: Path
+) -> None:
+    session.run("papers = ['one']")
+    cell = session.run(question(serve([DONE])))
+    run = session.value("run.id")
+    assert front_end.ask("bundle", run)["data"] == cell.of("update_display_data")[-1]["data"]
+    (path,) = (tmp_path / ".rlm").glob("*.jsonl")
+    assert front_end.ask("file", run)["text"] == path.read_text()
+
+
+def test_two_runs_at_once_are_stopped_one_by_one(session: Session, serve: Serve, front_end: FrontEnd) -> None:
+    url = serve(lambda body: slow(DONE, 60)).url
+    session.run(
+        f"import rlm_kernel, threading\nrlm = rlm_kernel.RLM(model='small', base_url='{url}', trace_dir=None)\n"
+        "ran = {}\ndef ask(name): ran[name] = rlm.run(name, context=name)\n"
+        "threads = [threading.Thread(target=ask, args=(name,)) for name in ('one', 'two')]\n"
+        "for thread in threads: thread.start()"
+    )
+    cell = session.begin("for thread in threads: thread.join()")
+    session.until(lambda: len(front_end.of("run")) == 2)
+    runs = [message["card"]["run"] for message in front_end.of("run")]
+    for run in runs:
+        front_end.watch(run)
+    session.until(lambda: all(front_end.events(run) for run in runs))
+    front_end.ask("stop", runs[0])
+    session.until(lambda: front_end.over(runs[0]))
+    assert not front_end.over(runs[1])
+    front_end.ask("stop", runs[1])
+    session.finish(cell)
+    session.until(lambda: front_end.over(runs[1]))
+    assert {front_end.events(run)[-1]["status"] for run in runs} == {"interrupted"}
+
+
+def test_after_a_restart_a_run_is_read_from_its_file(session: Session, serve: Serve, tmp_path: Path) -> None:
+    begin(session, situation(None, serve), 1)
+    (path,) = (tmp_path / ".rlm").glob("*.jsonl")
+    session.restart()
+    front_end, run = FrontEnd(session), path.name.removesuffix(".rlm.jsonl")
+    assert front_end.of("hello")[0]["runs"] == []
+    front_end.watch(run)
+    session.until(lambda: front_end.over(run))
+    assert [event["type"] for event in front_end.events(run)] == [
+        "run_started",
+        "call_started",
+        "model_asked",
+    ]
+    assert "interrupt the kernel" in front_end.ask("stop", run)["error"]
+
+
+NAMES_OF_NO_RUN = ["nothing", "", "../secret", "/etc/passwd", ".rlm/run", "a\x00b", "x" * 5000]
+
+
+@pytest.mark.parametrize("name", NAMES_OF_NO_RUN, ids=range(len(NAMES_OF_NO_RUN)))
+def test_a_name_of_no_run_reaches_no_other_file(name: str, session: Session, tmp_path: Path) -> None:
+    (tmp_path / "secret.rlm.jsonl").write_text("{}\n")
+    front_end = FrontEnd(session)
+    assert "has no run" in front_end.ask("file", name)["error"]
+    front_end.watch(name)
+    session.until(lambda: front_end.over(name))
+    assert front_end.events(name) == []
+
+
+MALFORMED: list[Any] = [
+    None,
+    [],
+    "stop",
+    {},
+    {"op": 3},
+    {"op": "watch"},
+    {"op": "watch", "run": "x", "since": -1},
+    {"op": "no"},
+]
+
+
+def test_what_is_no_message_is_ignored_or_refused(session: Session, front_end: FrontEnd) -> None:
+    for data in MALFORMED:
+        front_end.send(data)
+    assert "update it" in front_end.ask("dance", "x")["error"]
+    assert "'seqs'" in front_end.ask("whole", "x", seqs=["1"])["error"]
+    assert {message["op"] for message in front_end.received} == {"hello", "reply"}
+    assert session.printed == ""
+
+
+def test_half_a_character_reaches_the_notebook_and_the_front_end(
+    session: Session, serve: Serve, front_end: FrontEnd
+) -> None:
+    session.run("papers = ['one']")
+    half = turn("print('half \\ud83d')\nanswer['content'] = 'half \\ud83d'\nanswer['ready'] = True")
+    cell = session.run(question(serve([half])))
+    assert cell.reply["status"] == "ok"
+    run = session.value("run.id")
+    front_end.watch(run)
+    session.until(lambda: front_end.over(run))
+    assert front_end.events(run)[-1]["answer"] == "half \\ud83d"
+    assert cell.of("update_display_data")[-1]["data"]["application/vnd.rlm.trace+json"][
+        "events"
+    ] == front_end.events(run)
+
+
+def test_doctor_compares_the_versions(session: Session) -> None:
+    missing = "no front end with the extension is connected"
+    assert missing in session.run("%rlm doctor").of("stream")[0]["text"]
+    old = FrontEnd(session, version="0.0.1")
+    assert (
+        "!!  the extension in your browser is 0.0.1, this package is"
+        in session.run("%rlm doctor").of("stream")[0]["text"]
+    )
+    new = FrontEnd(session, version=rlm_kernel.__version__)
+    assert (
+        f"ok  the extension in your browser is {rlm_kernel.__version__}"
+        in session.run("%rlm doctor").of("stream")[0]["text"]
+    )
+    for front_end in (old, new):
+        front_end.close()
+    session.until(lambda: missing in session.run("%rlm doctor").of("stream")[0]["text"])
+
+
+def test_unloading_ends_the_channel(session: Session, front_end: FrontEnd) -> None:
+    session.run("%unload_ext rlm_kernel")
+    session.until(lambda: front_end.received[-1] == {})
+    assert (
+        session.value(
+            "[thread.name for thread in __import__('threading').enumerate() if 'rlm' in thread.name]"
+        )
+        == []
+    )
 
 
 # Without a person: nbclient

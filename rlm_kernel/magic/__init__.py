@@ -15,8 +15,10 @@ def register(shell: InteractiveShell) -> None:
     """Registers the magics, their configuration and their completions; a second time does nothing."""
     if find(shell) is not None:
         return
-    shell.register_magics(RlmMagics(shell))  # which also makes it configurable
+    magics = RlmMagics(shell)
+    shell.register_magics(magics)  # which also makes it configurable
     shell.Completer.custom_matchers.append(complete)
+    magics.control.open()
 
 
 def unregister(shell: InteractiveShell) -> None:
@@ -24,6 +26,7 @@ def unregister(shell: InteractiveShell) -> None:
     magics = find(shell)
     if magics is None:
         return
+    magics.control.close()
     shell.configurables.remove(magics)  # type: ignore[arg-type]  # typed for shells, used for all
     shell.Completer.custom_matchers.remove(complete)
     for kind in ("line", "cell"):

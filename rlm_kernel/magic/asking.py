@@ -13,21 +13,24 @@ from IPython.core.error import UsageError
 from rlm_kernel.errors import RLMError
 from rlm_kernel.magic.watch import explain, watch
 from rlm_kernel.run import RLM, Run
+from rlm_kernel.views.runs import RUNS
 
 if TYPE_CHECKING:
     from rlm_kernel.magic.magics import RlmMagics
 
 _EMPTY_IS_NONE = ("model", "sub_model", "base_url")
+_NOT_OF_THE_RUN = ("inline_kb",)
 
 
 def ask(magics: RlmMagics, query: str, context: Any, name: str, arguments: argparse.Namespace) -> None:
     """Runs the question to its end. Raises `UsageError` for whatever stops it, and lets Ctrl-C through."""
+    RUNS.cell = magics.control.cell
     try:
         run = _rlm(magics, arguments).start(query, context=context, name=name)
     except RLMError as error:
         raise UsageError(str(error)) from None
-    _keep(magics, run, arguments.out)
-    ended_by = watch(run, live=hasattr(magics.host, "kernel"))
+    _keep(magics, run, arguments)
+    ended_by = watch(run, live=hasattr(magics.host, "kernel"), inline_kb=magics.size_of(run.id))
     magics.host.displayhook.update_user_ns(run)  # `_` is the run, without showing it a second time
     if ended_by is not None:
         raise UsageError(explain(ended_by))
@@ -36,16 +39,20 @@ def ask(magics: RlmMagics, query: str, context: Any, name: str, arguments: argpa
 def _rlm(magics: RlmMagics, arguments: argparse.Namespace) -> RLM:
     options: dict[str, Any] = {}
     for name in magics.class_own_traits(config=True):
+        if name in _NOT_OF_THE_RUN:
+            continue
         given = getattr(arguments, name)
         value = getattr(magics, name) if given is None else given
         options[name] = None if name in _EMPTY_IS_NONE and value == "" else value
     return RLM(**options)
 
 
-def _keep(magics: RlmMagics, run: Run, out: str | None) -> None:
+def _keep(magics: RlmMagics, run: Run, arguments: argparse.Namespace) -> None:
     magics.runs.append(run)
-    if out:
-        magics.variables[out] = run
+    if arguments.inline_kb is not None:
+        magics.sizes[run.id] = arguments.inline_kb
+    if arguments.out:
+        magics.variables[arguments.out] = run
 
 
 __all__ = ["ask"]

@@ -16,7 +16,7 @@ from rlm_kernel.magic.magics import COMMANDS, RlmMagics
 from rlm_kernel.models import NO_MODEL, OpenAIModel
 from rlm_kernel.run import Run, load
 from rlm_kernel.trace import SUFFIX
-from rlm_kernel.views import call_text
+from rlm_kernel.views import call_text, mime_bundle
 from rlm_kernel.views.summary import count
 
 HELP = """\
@@ -63,7 +63,7 @@ def _show(magics: RlmMagics, words: list[str]) -> None:
         raise UsageError("%rlm show takes the id of a run; %rlm list has them")
     run = _find(magics, words[0])
     if len(words) == 1:
-        display(run)
+        display(mime_bundle(run.trace, inline_kb=magics.size_of(run.id)), raw=True)
         return
     try:
         print(call_text(run[words[1]]))

@@ -19,6 +19,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_loca
 from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import Float, Int, Unicode
 
+from rlm_kernel.magic.control import Control
 from rlm_kernel.magic.variables import context_of
 
 if TYPE_CHECKING:
@@ -50,11 +51,18 @@ class RlmMagics(Magics):
     request_seconds = Float(120.0, help="One request with its retries.").tag(config=True)
     temperature = Float(None, allow_none=True, help="Left to the server when None.").tag(config=True)
     trace_dir = Unicode(".rlm", help="Where traces go.").tag(config=True)
+    inline_kb = Int(
+        256,
+        min=0,
+        help="Kilobytes of the tree kept in the notebook as JSON, half as much HTML; 0 keeps no JSON.",
+    ).tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self.host = shell
         self.runs: list[Run] = []
+        self.sizes: dict[str, int] = {}
+        self.control = Control(self)
 
     @magic_arguments("%%rlm")
     @argument("names", nargs="*", help="The variable to ask about; several become a dict by name.")
@@ -81,6 +89,9 @@ class RlmMagics(Magics):
     @argument("--request-seconds", type=float, help="One request with its retries.")
     @argument("--temperature", type=float, help="Left to the server when not given.")
     @argument("--trace-dir", help="Where the trace goes.")
+    @argument(
+        "--inline-kb", type=int, help="Kilobytes of the tree kept in the notebook as JSON, half as much HTML."
+    )
     @needs_local_scope
     @line_cell_magic
     def rlm(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> None:
@@ -107,6 +118,11 @@ class RlmMagics(Magics):
         space: dict[str, Any] = self.host.user_ns
         return space
 
+    def size_of(self, run_id: str) -> int:
+        """Kilobytes of JSON that the notebook keeps of the run: as its cell said, or as all of them."""
+        kilobytes: int = self.sizes.get(run_id, self.inline_kb)
+        return kilobytes
+
     def _callers_locals(self) -> dict[str, Any]:
         # IPython gives a cell magic the notebook's variables as its local ones, also inside a function.
         frame: FrameType | None = sys._getframe()
@@ -127,6 +143,8 @@ class RlmMagics(Magics):
             raise UsageError(
                 f"-o {arguments.out} would replace the variable you ask about; choose another name"
             )
+        if arguments.inline_kb is not None and arguments.inline_kb < 0:
+            raise UsageError(f"inline_kb must be at least 0, not {arguments.inline_kb}")
         return arguments
 
 

@@ -5,41 +5,58 @@ from __future__ import annotations
 import concurrent.futures
 import time
 
-from IPython.core.display_functions import display
+from IPython.core.display_functions import DisplayHandle, display
 
 from rlm_kernel.errors import LimitExceeded, NoAnswer, RLMError
 from rlm_kernel.run import Run
-from rlm_kernel.views import live_bundle
+from rlm_kernel.views import live_bundle, mime_bundle
+from rlm_kernel.views.runs import RUNS
 
 REDRAW_SECONDS = 0.25
+WATCHED_REDRAW_SECONDS = 5.0
 
 
-def watch(run: Run, *, live: bool) -> RLMError | None:
-    """The error that ended the run, if one did. The cell then shows the run for good, in its three formats.
+def watch(run: Run, *, live: bool, inline_kb: int) -> RLMError | None:
+    """The error that ended the run, if one did. The cell then shows the run for good, in all its formats.
 
-    Ctrl-C comes through as `KeyboardInterrupt`, after every call of the run has ended and the tree is drawn.
+    Ctrl-C comes through as `KeyboardInterrupt`, after every call of the run has ended and the tree is drawn; so does
+    a stop from elsewhere: cells that wait their turn are not to go on without what this one was asked for.
     Without `live` (a terminal cannot redraw) only the end is shown.
     """
-    if not live:
-        return _wait(run)
-    handle = display(live_bundle(run.trace, 0.0), raw=True, display_id=True)
-    assert handle is not None
-    started = time.monotonic()
     try:
-        pause = REDRAW_SECONDS
-        while not _ended(run, pause):
-            drawn = time.monotonic()
-            handle.update(live_bundle(run.trace, drawn - started), raw=True)
-            # A large tree is drawn less often: drawing must not take the run's time.
-            pause = max(REDRAW_SECONDS, 10 * (time.monotonic() - drawn))
-    except RLMError as error:
-        return error
+        ended_by = _draw(run, inline_kb) if live else _wait(run, inline_kb)
     except KeyboardInterrupt:
         raise _stopped() from None
+    if run.status == "interrupted":
+        raise _stopped()
+    return ended_by
+
+
+def _draw(run: Run, inline_kb: int) -> RLMError | None:
+    handle = display(live_bundle(run.trace, run.trace.now(), inline_kb=inline_kb), raw=True, display_id=True)
+    assert handle is not None
+    try:
+        _redraw(run, handle, inline_kb)
+    except RLMError as error:
+        return error
     finally:
         run.stop()
-        handle.update(run._repr_mimebundle_(), raw=True)
+        handle.update(mime_bundle(run.trace, inline_kb=inline_kb), raw=True)
     return None
+
+
+def _redraw(run: Run, handle: DisplayHandle, inline_kb: int) -> None:
+    # Looked at often, drawn less often: a large tree, because drawing must not take the run's time, and one that
+    # the front end draws by itself, because what is sent here is then only for a notebook saved meanwhile.
+    drawn, pause = time.monotonic(), REDRAW_SECONDS
+    while not _ended(run, pause):
+        watched = RUNS.watched(run.id)
+        started = time.monotonic()
+        if watched and started - drawn < WATCHED_REDRAW_SECONDS:
+            continue
+        handle.update(live_bundle(run.trace, run.trace.now(), inline_kb=inline_kb), raw=True)
+        drawn = time.monotonic()
+        pause = max(REDRAW_SECONDS, 10 * (drawn - started))
 
 
 def _stopped() -> KeyboardInterrupt:
@@ -49,14 +66,14 @@ def _stopped() -> KeyboardInterrupt:
     return stopped
 
 
-def _wait(run: Run) -> RLMError | None:
+def _wait(run: Run, inline_kb: int) -> RLMError | None:
     try:
         run.wait()
     except RLMError as error:
         return error
     finally:
         run.stop()
-        display(run)
+        display(mime_bundle(run.trace, inline_kb=inline_kb), raw=True)
     return None
 
 
@@ -76,4 +93,4 @@ def _ended(run: Run, pause: float) -> bool:
     return True
 
 
-__all__ = ["REDRAW_SECONDS", "explain", "watch"]
+__all__ = ["REDRAW_SECONDS", "WATCHED_REDRAW_SECONDS", "explain", "watch"]

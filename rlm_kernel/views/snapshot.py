@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
-from rlm_kernel.text import cut
-from rlm_kernel.trace import FORMAT, CallStarted, Event, Trace, to_dict
+from rlm_kernel.trace import FORMAT, CallStarted, Event, Trace
+from rlm_kernel.views.shortened import sendable, shortened
 
 MAX_BYTES = 256 * 1024
 _TEXT_STEPS = (100_000, 8_000, 2_000, 500, 120, 40)
 _FRAME_BYTES = 4096  # what stands around the events
-_NAME = 100  # ids and hashes are never longer, and never cut
 
 
 def snapshot(trace: Trace, *, max_bytes: int | None = MAX_BYTES) -> dict[str, Any]:
-    """JSON-able data of at most `max_bytes`: `events` in order, `path` of the whole trace, and what is missing
-    here: `cut_texts` long texts were shortened (figures and tables are left out whole, never cut),
-    `omitted_calls` calls are not there at all."""
+    """JSON-able data of at most `max_bytes`: the `run` and whether it is `live`, its `events` in order, `path` of
+    the whole trace, and what is missing here: `cut_texts` long texts were shortened (figures and tables are left
+    out whole, never cut; an event says in `cut` how many of its texts are not whole), `omitted_calls` calls are
+    not there at all."""
+    live = trace.live  # asked first: what is said to be over must have its end in it
     everything = list(trace.events)
     budget = sys.maxsize if max_bytes is None else max_bytes - _FRAME_BYTES
     for limit in _TEXT_STEPS if max_bytes is not None else (sys.maxsize,):
         taken = _Taken(limit, budget).take(everything)
         if taken.fits:
-            return _data(trace, taken, 0)
-    return _fewer(trace, everything, budget)
+            return _data(trace, live, taken, 0)
+    return _fewer(trace, live, everything, budget)
 
 
-def _fewer(trace: Trace, events: list[Event], budget: int) -> dict[str, Any]:
+def _fewer(trace: Trace, live: bool, events: list[Event], budget: int) -> dict[str, Any]:
     # The first calls are the story; how many of them fit is found by halving.
     ids = [event.call_id for event in events if isinstance(event, CallStarted)]
     best, low, high = _Taken(_TEXT_STEPS[-1], budget), 1, len(ids)
@@ -42,7 +42,7 @@ def _fewer(trace: Trace, events: list[Event], budget: int) -> dict[str, Any]:
             best, low = taken, middle + 1
         else:
             high = middle - 1
-    return _data(trace, best, len(ids) - high)
+    return _data(trace, live, best, len(ids) - high)
 
 
 class _Taken:
@@ -58,41 +58,24 @@ class _Taken:
     def take(self, events: list[Event]) -> _Taken:
         """This, with the events; it stops at the first that does not fit."""
         for event in events:
-            data = self._shortened(to_dict(event))
-            self._left -= len(json.dumps(data, separators=(",", ":"))) + 1
+            short = shortened(event, text_chars=self._limit, output_chars=self._limit)
+            self._left -= short.size + 1
             if self._left < 0:
                 self.fits = False
                 break
-            self.events.append(data)
+            self.events.append(short.data)
+            self.cut_texts += short.cut
         return self
 
-    def _shortened(self, event: dict[str, Any]) -> dict[str, Any]:
-        # A figure or a table is nothing without its end: it is there whole or not at all.
-        outputs = event.pop("outputs", [])
-        whole = [each for each in outputs if all(len(text) <= self._limit for text in each["data"].values())]
-        self.cut_texts += len(outputs) - len(whole)
-        data: dict[str, Any] = self._cut(event)
-        return {**data, "outputs": whole} if whole else data
 
-    def _cut(self, value: Any) -> Any:
-        if isinstance(value, str):
-            if len(value) <= max(self._limit, _NAME):
-                return value
-            self.cut_texts += 1
-            return cut(value, self._limit)
-        if isinstance(value, list):
-            return [self._cut(item) for item in value]
-        if isinstance(value, dict):
-            return {key: self._cut(item) for key, item in value.items()}
-        return value
-
-
-def _data(trace: Trace, taken: _Taken, omitted: int) -> dict[str, Any]:
+def _data(trace: Trace, live: bool, taken: _Taken, omitted: int) -> dict[str, Any]:
     return {
         "format": FORMAT,
+        "run": sendable(trace.run_id),
+        "live": live,
         "events": taken.events,
-        "path": trace.place,
-        "warning": trace.warning,
+        "path": sendable(trace.place),
+        "warning": sendable(trace.warning),
         "cut_texts": taken.cut_texts,
         "omitted_calls": omitted,
     }

@@ -272,4 +272,4 @@ def test_the_notebooks_defaults_are_those_of_python() -> None:
     assert {name: own[name].default_value for name in shared} == {
         name: getattr(python, name) for name in shared
     }
-    assert own.keys() - shared == {"model", "sub_model", "base_url"}
+    assert own.keys() - shared == {"model", "sub_model", "base_url", "inline_kb"}

@@ -28,10 +28,11 @@ def test_a_bundle_is_the_trace_html_and_text_and_no_widget(name: str) -> None:
     assert json.loads(json.dumps(bundle, allow_nan=False)) == bundle
 
 
-def test_a_live_bundle_is_text_twice() -> None:
+def test_a_live_bundle_is_the_trace_so_far_and_text_twice() -> None:
     story = Story("Is 1 < 2?")
     story.root()
     assert live_bundle(story.trace, 1.5) == {
+        MIME: snapshot(story.trace),
         "text/html": (
             "<pre>Question  Is 1 &lt; 2?\nRun       ○ running · 1.5 s\n0 rlm big  papers: list of 3 str</pre>"
         ),
@@ -53,6 +54,8 @@ def test_a_snapshot_of_a_small_run_is_all_of_it() -> None:
     trace = nested()
     assert snapshot(trace) == {
         "format": FORMAT,
+        "run": "papers-1",
+        "live": False,
         "events": [to_dict(event) for event in trace.events],
         "path": "",
         "warning": "",

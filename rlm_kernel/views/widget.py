@@ -1,0 +1,78 @@
+"""`TraceWidget`: a run's tree as an ipywidget, for those who build a layout of their own around it.
+
+The only module of this floor that needs ipywidgets. A cell shows a run without it; a widget that is shown by itself
+is shown by the same renderer, and stays readable in a saved notebook.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ipywidgets import DOMWidget
+from traitlets import Unicode
+
+from rlm_kernel.trace import Trace
+from rlm_kernel.version import __version__
+from rlm_kernel.views.bundle import mime_bundle
+from rlm_kernel.views.channel import Session
+from rlm_kernel.views.runs import AnyRun
+
+MODULE = "rlm-kernel"
+
+
+class TraceWidget(DOMWidget):  # type: ignore[misc]  # ipywidgets ships no types
+    """The tree of one run. `height` is a CSS length; empty leaves it to the front end.
+
+    Only these two travel as traits: nbclient writes every trait into the notebook. Events go as custom messages, in
+    the protocol of the channel.
+    """
+
+    _model_module = Unicode(MODULE).tag(sync=True)
+    _model_module_version = Unicode(__version__).tag(sync=True)
+    _model_name = Unicode("TraceModel").tag(sync=True)
+    _view_module = Unicode(MODULE).tag(sync=True)
+    _view_module_version = Unicode(__version__).tag(sync=True)
+    _view_name = Unicode("TraceView").tag(sync=True)
+
+    run_id = Unicode("", help="The run it shows.").tag(sync=True)
+    height = Unicode("", help="A CSS length, as 30em.").tag(sync=True)
+
+    def __init__(self, run: AnyRun, **options: Any) -> None:
+        self._desk = RunDesk(run)
+        super().__init__(run_id=run.trace.run_id, **options)
+        self._session = Session(self.send, self._desk)
+        self.on_msg(self._received)
+
+    def close(self) -> None:
+        """Takes the widget away; the run goes on."""
+        if hasattr(self, "_session"):  # a widget also closes when its making failed
+            self._session.close()
+        super().close()
+
+    def _received(self, widget: object, content: object, buffers: object) -> None:
+        self._session.receive(content)
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        return {**(super()._repr_mimebundle_(**options) or {}), **self._desk.bundle(self._desk.run.trace)}
+
+
+class RunDesk:
+    """One run, which it keeps alive, and no other."""
+
+    def __init__(self, run: AnyRun) -> None:
+        self.run = run
+
+    def find(self, run_id: str) -> Trace | None:
+        """Its trace, if it is that run."""
+        return self.run.trace if self.run.trace.run_id == run_id else None
+
+    def traces(self) -> list[Trace]:
+        """Its trace."""
+        return [self.run.trace]
+
+    def bundle(self, trace: Trace) -> dict[str, Any]:
+        """What a notebook holds of it."""
+        return mime_bundle(trace)
+
+
+__all__ = ["MODULE", "RunDesk", "TraceWidget"]
