@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from scripts import ask, code, scripted, submit
 from server import ChatServer, error
@@ -249,6 +252,34 @@ def test_no_code_is_told_and_after_too_many_such_turns_the_last_one_comes() -> N
 def test_a_limit_that_is_reached_before_the_first_turn_leaves_the_last_one() -> None:
     run, model = ask(submit("context.upper()"), max_tokens=1)
     assert (run.status, run.answer, len(model.requests)) == ("exhausted", "SOME TEXT", 1)
+
+
+def test_a_table_and_a_figure_come_through_a_whole_run_and_back_from_its_file(tmp_path: Path) -> None:
+    draw = code(
+        "import matplotlib.pyplot as plt",
+        "context.plot()",
+        "plt.show()",
+        "context",
+    )
+    frame = pd.DataFrame({"papers": [3, 5]}, index=[2024, 2025])
+    run, model = ask(draw, submit("'seen'"), context=frame, trace_dir=tmp_path)
+    block = run["0"].turns[0].blocks[0].executed
+    assert block is not None
+    assert (block.error, block.stdout) == (None, "      papers\n2024       3\n2025       5\n")
+    table, figure = (output.data for output in block.outputs)
+    assert json.loads(table["application/vnd.rlm.table+json"]) == {
+        "columns": ["papers"],
+        "rows": [["3"], ["5"]],
+        "total_rows": 2,
+        "total_columns": 1,
+        "index": ["2024", "2025"],
+    }
+    assert base64.b64decode(figure["image/png"]).startswith(b"\x89PNG")
+    assert run.path is not None
+    assert rlm_kernel.load(run.path).trace.events == run.trace.events
+    told = model.requests[1].messages[-1].content
+    assert "2025       5" in told
+    assert figure["image/png"][:40] not in told  # only printed text goes back to the model
 
 
 def test_history_only_ever_grows_at_its_end() -> None:

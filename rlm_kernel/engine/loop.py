@@ -222,6 +222,7 @@ class RlmCall:
                 shown=shown,
                 error=error,
                 variables=result.variables,
+                outputs=result.outputs,
                 seconds=result.seconds,
             )
         )

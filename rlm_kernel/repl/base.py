@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from rlm_kernel.repl.pack import Packed
-from rlm_kernel.trace import CallKind, ErrorInfo, VariableChanges
+from rlm_kernel.trace import CallKind, ErrorInfo, RichOutput, VariableChanges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,8 @@ class Submission:
 @dataclass(frozen=True, kw_only=True)
 class BlockResult:
     """What a block did. `stdout` and `stderr` are head and tail of what it wrote, the `_chars` the true length;
-    `notes` are for the model (a scaffold name restored, an answer that does not count, variables lost)."""
+    `outputs` are for people; `notes` are for the model (a scaffold name restored, an answer that does not count,
+    variables lost)."""
 
     stdout: str = ""
     stderr: str = ""
@@ -64,6 +65,7 @@ class BlockResult:
     error: ErrorInfo | None = None
     submission: Submission = field(default_factory=Submission)
     variables: VariableChanges = field(default_factory=VariableChanges)
+    outputs: tuple[RichOutput, ...] = ()
     names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0

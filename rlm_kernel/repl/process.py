@@ -1,7 +1,7 @@
 """The worker process as the engine holds it: started, spoken to over a socket pair, interrupted, killed.
 
 All of it runs on the engine's loop thread, except the wait for a killed process, which a small pool does. A clean
-interpreter (`python -I`), an empty environment, a session of its own: a signal meant for the kernel never
+interpreter (`python -I`), none of the user's environment, a session of its own: a signal meant for the kernel never
 reaches it, and killing its group takes along whatever it started.
 """
 
@@ -28,6 +28,7 @@ from rlm_kernel.repl.pack import Packed
 
 _ROOT = str(Path(__file__).resolve().parents[2])
 _BOOT = "import sys; sys.path.append({root!r}); from rlm_kernel.repl.child.main import main; main({fd})"
+_ENVIRONMENT = {"MPLBACKEND": "Agg"}  # a figure must not look for a screen
 _REAPERS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="rlm-reaper")
 
 
@@ -72,7 +73,7 @@ class WorkerProcess(asyncio.Protocol):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            env={},
+            env=_ENVIRONMENT,
             cwd=self._workdir,
             pass_fds=fds,
             start_new_session=True,

@@ -12,9 +12,10 @@ from rlm_kernel.repl.base import BlockResult, Serve, SubcallBatch, SubcallReques
 from rlm_kernel.repl.frames import Frame
 from rlm_kernel.repl.pack import Packed, store
 from rlm_kernel.repl.process import WorkerProcess, broken_context
+from rlm_kernel.repl.rich import checked
 from rlm_kernel.repl.routes import ROUTES
 from rlm_kernel.repl.stopwatch import Stopwatch
-from rlm_kernel.trace import ErrorInfo, Variable, VariableChanges
+from rlm_kernel.trace import ErrorInfo, RichOutput, Variable, VariableChanges
 
 OUTPUT_LIMIT = 50_000_000
 GRACE_SECONDS = 1.0
@@ -176,13 +177,15 @@ class WorkerRepl:
         error = ErrorInfo(**done["error"]) if done["error"] else None
         if error and self._why_stopped and error.type == "KeyboardInterrupt":
             error = replace(self._why_stopped, traceback=error.traceback)
+        outputs, refused = checked(done["outputs"])
         return BlockResult(
             **self._outputs(),
             error=error,
             submission=Submission(**done["answer"]),
             variables=_changes(done["variables"]),
+            outputs=tuple(RichOutput(data=data) for data in outputs),
             names=tuple(map(str, done["names"])),
-            notes=tuple(map(str, done["notes"])),
+            notes=(*map(str, done["notes"]), *refused),
             seconds=float(done["seconds"]),
         )
 

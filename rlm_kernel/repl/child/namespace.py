@@ -17,11 +17,13 @@ import time
 import traceback
 import types
 
+from rlm_kernel.repl.child.rich import Gallery
 from rlm_kernel.repl.child.scaffold import FILE_PREFIX, Scaffold, Submitted
 from rlm_kernel.repl.child.variables import changes, glance
 
 TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 MAX_ANSWER = 16_000_000
@@ -42,6 +44,9 @@ class Namespace:
         scaffold.install(self._variables)
         self._hidden = self._scaffold.names
         self._glance = glance(self._variables, self._hidden)
+        self._gallery = Gallery()
+        # A builtin, not a name of the contract: code written for notebooks calls it, and may well define its own.
+        self._builtins = {**_BUILTINS, "display": self._gallery.display}
         self._running = False
 
     def run(self, code: str, name: str) -> dict[str, Any]:
@@ -49,6 +54,9 @@ class Namespace:
         self._prepare()
         started = time.monotonic()
         error = self._execute(code, name)
+        if error is None or error["type"] != "KeyboardInterrupt":  # one that was stopped has no time to draw
+            interrupted = self._guarded(self._gallery.finish)
+            error = error or interrupted
         notes = self._scaffold.restore()
         answer = self._submission(error, notes)
         return {
@@ -56,12 +64,14 @@ class Namespace:
             "answer": answer,
             "variables": self._changes(),
             "names": sorted(self._glance),
-            "notes": notes,
+            "notes": notes + self._gallery.notes,
+            "outputs": self._gallery.outputs,
             "seconds": time.monotonic() - started,
         }
 
     def _prepare(self) -> None:
-        vars(builtins).update(_BUILTINS)
+        vars(builtins).update(self._builtins)
+        self._gallery.renew()
         for number, saved in _STREAMS.items():
             os.dup2(saved, number)
         sys.stdout, sys.stderr = _stream(1), _stream(2)
@@ -76,9 +86,12 @@ class Namespace:
 
     def _execute(self, code: str, name: str) -> dict[str, str] | None:
         linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
+        return self._guarded(lambda: _run(code, name, self._variables, self._gallery.add))
+
+    def _guarded(self, work: Callable[[], None]) -> dict[str, str] | None:
         try:
             self._running = True
-            _run(code, name, self._variables)
+            work()
         except Submitted:
             return None
         except BaseException as error:  # noqa: BLE001 - whatever the model's code raises is data for the model
@@ -106,7 +119,7 @@ class Namespace:
         return {"ready": not problem, "content": text, "how": how}
 
 
-def _run(code: str, name: str, variables: dict[str, Any]) -> None:
+def _run(code: str, name: str, variables: dict[str, Any], show: Callable[[Any], None]) -> None:
     tree = ast.parse(code, name)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     _evaluate(compile(tree, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), variables)
@@ -115,6 +128,7 @@ def _run(code: str, name: str, variables: dict[str, Any]) -> None:
         value = _evaluate(compile(echo, name, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), variables)
         if value is not None:
             print(repr(value))
+            show(value)
 
 
 def _evaluate(code: types.CodeType, variables: dict[str, Any]) -> Any:

@@ -1,0 +1,34 @@
+"""A worker that tests drive from their own thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rlm_kernel.engine.thread import submit
+from rlm_kernel.repl.base import BlockResult, Serve, SubcallBatch, SubcallResult
+from rlm_kernel.repl.pack import pack_context
+from rlm_kernel.repl.worker import WorkerRepl
+
+
+async def echo(batch: SubcallBatch) -> Sequence[SubcallResult]:
+    return [SubcallResult(answer=f"<{request.prompt}>") for request in batch.requests]
+
+
+class Worker:
+    """A worker driven from the test's thread, as the engine drives it from its own."""
+
+    def __init__(self, context: Any = None, *, block_seconds: float = 20, serve: Serve = echo) -> None:
+        packed = None if context is None else pack_context(context)
+        self.serve = serve
+        self.repl: WorkerRepl = submit(self._make(packed, block_seconds)).result(20)
+
+    async def _make(self, packed: Any, block_seconds: float) -> WorkerRepl:
+        return WorkerRepl(packed, block_seconds=block_seconds)
+
+    def run(self, code: str, serve: Serve | None = None) -> BlockResult:
+        work = self.repl.execute(code, name="<rlm:0.1 block 1>", serve=serve or self.serve)
+        return submit(work).result(40)
+
+    def close(self) -> None:
+        submit(self.repl.close()).result(10)
