@@ -1,6 +1,7 @@
 /**
  * The search over a run: free words and `kind: status: depth: model: id: tokens> cost> t>` terms, all of which must
- * hold. `-word` and `-status:failed` exclude; quotes keep words together.
+ * hold. `-word` and `-status:failed` exclude; quotes keep words together; `slowest:10` and `costliest:10` keep the
+ * first ten of what the other terms leave.
  */
 
 import type { Call, Tree } from '../trace/call';
@@ -21,8 +22,14 @@ export const NOTHING: Found = { hits: [], kept: new Set(), of: 0, problem: '' };
 
 type Test = (item: Item) => boolean;
 
+interface Rank {
+  readonly by: 'slowest' | 'costliest';
+  readonly most: number;
+}
+
 interface Query {
   readonly tests: readonly Test[];
+  readonly rank: Rank | null;
   readonly problem: string;
 }
 
@@ -33,8 +40,7 @@ const TERM = /(-?)(?:([a-z]+)(:|>=|<=|>|<|=))?(?:"([^"]*)"|(\S+))/giu;
 /** The calls and turns for which every term holds. */
 export function search(tree: Tree, text: string): Found {
   const query = parse(text);
-  const hits: string[] = [];
-  const kept = new Set<string>();
+  let found: Step[] = [];
   let of = 0;
   for (const step of walk(tree)) {
     if (step.item.kind !== 'call' && step.item.kind !== 'turn') {
@@ -42,13 +48,41 @@ export function search(tree: Tree, text: string): Found {
     }
     of += 1;
     if (query.tests.every(test => test(step.item))) {
-      hits.push(step.item.key);
-      for (let at: Step | null = step; at && !kept.has(at.item.key); at = at.above) {
-        kept.add(at.item.key);
-      }
+      found.push(step);
     }
   }
-  return { hits, kept, of, problem: query.problem };
+  if (query.rank) {
+    found = first(found, query.rank);
+  }
+  return { hits: found.map(step => step.item.key), kept: withAbove(found), of, problem: query.problem };
+}
+
+function withAbove(steps: readonly Step[]): Set<string> {
+  const kept = new Set<string>();
+  for (const step of steps) {
+    for (let at: Step | null = step; at && !kept.has(at.item.key); at = at.above) {
+      kept.add(at.item.key);
+    }
+  }
+  return kept;
+}
+
+// Turns and the root hold what is below them, so they are ranked only where there is nothing else.
+function first(steps: readonly Step[], { by, most }: Rank): Step[] {
+  const subcalls = steps.filter(({ item }) => item.kind === 'call' && item.call.depth > 0);
+  const ranked = (subcalls.length ? subcalls : steps.filter(({ item }) => item.kind === 'turn'))
+    .map(step => ({ step, value: by === 'slowest' ? secondsOf(step.item) : expense(step.item) }))
+    .filter(({ value }) => value !== null && value > 0)
+    .sort((one, other) => (other.value ?? 0) - (one.value ?? 0))
+    .slice(0, most);
+  const chosen = new Set(ranked.map(({ step }) => step));
+  return steps.filter(step => chosen.has(step));
+}
+
+// Dollars where they are known for the whole run, else tokens.
+function expense(item: Item): number | null {
+  const usage = item.kind === 'turn' ? item.turn.reply?.usage : item.call.below.usage;
+  return usage ? (usage.cost ?? usage.inputTokens + usage.outputTokens) : null;
 }
 
 /** Every item in the order of the tree. */
@@ -79,16 +113,22 @@ function* walk(tree: Tree): Generator<Step> {
 export function parse(text: string): Query {
   const tests: Test[] = [];
   const problems: string[] = [];
+  let rank: Rank | null = null;
   for (const [whole, minus = '', name = '', sign = '', quoted, bare] of text.matchAll(TERM)) {
     const value = (quoted ?? bare ?? '').toLowerCase();
-    const made = name && sign ? fieldTest(name.toLowerCase(), sign, value) : wordTest(whole, minus, value);
+    const by = name.toLowerCase();
+    if ((by === 'slowest' || by === 'costliest') && sign === ':') {
+      rank = { by, most: Math.max(1, Number(value) || 10) };
+      continue;
+    }
+    const made = name && sign ? fieldTest(by, sign, value) : wordTest(whole, minus, value);
     if (typeof made === 'string') {
       problems.push(made);
     } else {
       tests.push(minus ? item => !made(item) : made);
     }
   }
-  return { tests, problem: problems.join('; ') };
+  return { tests, rank, problem: problems.join('; ') };
 }
 
 function wordTest(whole: string, minus: string, value: string): Test {

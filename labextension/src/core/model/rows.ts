@@ -185,7 +185,7 @@ export function isFailed(item: Item): boolean {
     case 'call':
       return isBad(item.call.status);
     case 'turn':
-      return item.turn.reply?.error != null || item.turn.blocks.some(block => block.executed?.error);
+      return item.turn.failed;
     case 'block':
       return item.block.executed?.error != null;
     case 'batch':

@@ -1,11 +1,12 @@
 /** `ViewState`: what a person has chosen to see of a run. One for all lenses, so that they share it. */
 
 import { Signal } from '../signal';
+import { isBad } from '../trace/call';
 import { ENGLISH } from '../words';
 import type { Words } from '../words';
 import { NOTHING, search } from './filter';
 import type { Found } from './filter';
-import { findItem, itemsAbove, opensByItself, visibleRows } from './rows';
+import { childItems, findItem, itemsAbove, opensByItself, parentItem, visibleRows } from './rows';
 import type { Item, Row } from './rows';
 import type { RunStore } from './store';
 
@@ -23,6 +24,8 @@ export class ViewState {
   tab: TabName = 'reply';
   /** Whether the newest step is kept in view while the run goes on. */
   follow = true;
+  /** Whether the selected item's detail is shown. */
+  detail = false;
   private readonly opened = new Map<string, boolean>();
   private query = '';
   private cachedRows: Row[] | null = null;
@@ -118,6 +121,46 @@ export class ViewState {
       this.select(hits[next] ?? this.key);
     }
     return this.key;
+  }
+
+  /** The key of the next failed item below the selected one, from the top again after the last; null without any. */
+  nextFailure(): string | null {
+    const failed = search(this.run.tree, 'status:failed').hits;
+    return failed[failed.indexOf(this.key) + 1] ?? failed[0] ?? null;
+  }
+
+  /** How many calls and turns failed. */
+  get failures(): number {
+    const { tree } = this.run;
+    const root = tree.root;
+    return root ? tree.failedTurns + root.below.failed + Number(isBad(root.status)) : 0;
+  }
+
+  /** The key of the selected item's next or previous sibling, or null at the end. */
+  sibling(by: 1 | -1): string | null {
+    const item = this.selectedItem;
+    const above = item && parentItem(item);
+    const siblings = above ? childItems(above).map(each => each.key) : [];
+    return siblings[siblings.indexOf(this.key) + by] ?? null;
+  }
+
+  setLens(lens: LensName): void {
+    this.lens = lens;
+    this.changed.emit();
+  }
+
+  setDetail(shown: boolean): void {
+    if (shown !== this.detail) {
+      this.detail = shown;
+      this.changed.emit();
+    }
+  }
+
+  setFollow(follow: boolean): void {
+    if (follow !== this.follow) {
+      this.follow = follow;
+      this.changed.emit();
+    }
   }
 
   /** Something else (lens, tab, follow) was set: draw it. */

@@ -19,7 +19,7 @@ export function codeLine(codes: readonly string[], limit = 120): string {
 export function title(item: Item, words: Words): { readonly text: string; readonly code: boolean } {
   switch (item.kind) {
     case 'call':
-      return { text: firstLine(item.call.prompt, 160), code: false };
+      return { text: callTitle(item.call), code: false };
     case 'turn':
       return turnTitle(item.call, item.turn, words);
     case 'block':
@@ -33,6 +33,12 @@ export function title(item: Item, words: Words): { readonly text: string; readon
         code: Boolean(item.call.site)
       };
   }
+}
+
+// The root's question is the run's, which stands above the tree; what it is about is told instead.
+function callTitle(call: Call): string {
+  const card = call.depth === 0 ? call.started.context : null;
+  return card ? firstLine(`${card.name}: ${card.schema || card.type}`, 160) : firstLine(call.prompt, 160);
 }
 
 function turnTitle(call: Call, turn: Turn, words: Words): { text: string; code: boolean } {

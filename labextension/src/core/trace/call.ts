@@ -64,6 +64,17 @@ export class Total {
       this.priced += sign * usage.cost;
     }
   }
+
+  /** Adds another total. */
+  merge(other: Total): void {
+    this.requests += other.requests;
+    this.inputTokens += other.inputTokens;
+    this.outputTokens += other.outputTokens;
+    this.cachedTokens += other.cachedTokens;
+    this.estimated ||= other.estimated;
+    this.priced += other.priced;
+    this.unpriced += other.unpriced;
+  }
 }
 
 /** What a call and everything below it come to. `calls` and `failed` count the calls below it only. */
@@ -113,6 +124,11 @@ export class Turn {
   readonly blocks: Block[] = [];
 
   constructor(readonly number: number) {}
+
+  /** Whether its request or one of its blocks failed. */
+  get failed(): boolean {
+    return this.reply?.error != null || this.blocks.some(block => block.executed?.error);
+  }
 
   /** The messages added since the turn before. */
   get messages(): readonly Message[] {
@@ -259,6 +275,8 @@ export class Tree {
   readonly calls = new Map<string, Call>();
   /** Seconds from the start of the run to its last event. */
   seconds = 0;
+  /** How many turns failed: their request, or one of their blocks. */
+  failedTurns = 0;
 
   /** The call at depth 0, once it has started. */
   get root(): Call | null {
@@ -284,13 +302,11 @@ export class Tree {
       case 'model_replied':
         this.replied(event);
         break;
-      case 'code_executed': {
-        const turn = this.calls.get(event.callId)?.turn(event.turn);
-        if (turn) {
+      case 'code_executed':
+        this.changeTurn(event, turn => {
           turn.block(event.block).executed = event;
-        }
+        });
         break;
-      }
       case 'call_finished':
         this.restated(this.calls.get(event.callId), call => {
           call.finished = event;
@@ -335,13 +351,24 @@ export class Tree {
     }
     const turn = call.turn(event.turn);
     const before = turn.reply;
-    turn.reply = event;
+    this.changeTurn(event, each => {
+      each.reply = event;
+    });
     const totals = [call.usage, call.below.usage, ...[...call.ancestors()].map(above => above.below.usage)];
     for (const total of totals) {
       if (before) {
         total.add(before.usage, -1);
       }
       total.add(event.usage);
+    }
+  }
+
+  private changeTurn(place: { callId: string; turn: number }, change: (turn: Turn) => void): void {
+    const turn = this.calls.get(place.callId)?.turn(place.turn);
+    if (turn) {
+      const before = turn.failed;
+      change(turn);
+      this.failedTurns += Number(turn.failed) - Number(before);
     }
   }
 

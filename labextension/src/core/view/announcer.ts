@@ -1,0 +1,40 @@
+/** Tells a screen reader how the run stands: at most one line in two seconds. */
+
+import { seconds, statusWord } from '../format';
+import type { ViewState } from '../model/state';
+import { h, setText } from './dom';
+
+const PAUSE = 2000;
+
+export class Announcer {
+  readonly node = h('div', { class: 'rlm-unseen', attrs: { 'aria-live': 'polite', role: 'status' } });
+  private said = -Infinity;
+  private status = '';
+
+  constructor(private readonly state: ViewState) {}
+
+  update(): void {
+    const { store } = this.state;
+    const now = performance.now();
+    const ended = this.status === 'running' && store.status !== 'running';
+    if (!ended && (!store.live || now - this.said < PAUSE)) {
+      this.status = store.status;
+      return;
+    }
+    this.said = now;
+    this.status = store.status;
+    setText(this.node, this.line());
+  }
+
+  private line(): string {
+    const { store, words } = this.state;
+    const calls = store.tree.root?.below.calls ?? 0;
+    return [
+      statusWord(store.status, words),
+      words._n('%1 sub-call', '%1 sub-calls', calls),
+      store.live ? '' : seconds(store.now)
+    ]
+      .filter(Boolean)
+      .join(', ');
+  }
+}

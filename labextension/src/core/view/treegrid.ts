@@ -1,0 +1,240 @@
+/** The tree as a WAI-ARIA treegrid. The grid holds the focus and names its active row: rows come and go. */
+
+import type { Row } from '../model/rows';
+import { hasChildren } from '../model/rows';
+import type { ViewState } from '../model/state';
+import { freshId, h, setAttribute } from './dom';
+import { pressed } from './keys';
+import type { Lens } from './lens';
+import { RowDrawer } from './treerow';
+import { VirtualList } from './virtual';
+
+export const ROW_HEIGHT = 26;
+
+export class TreeLens implements Lens {
+  readonly node: HTMLElement;
+  private readonly grid: HTMLElement;
+  private readonly list: VirtualList<Row>;
+  private readonly drawer: RowDrawer;
+
+  constructor(private readonly state: ViewState) {
+    const { words } = state;
+    this.drawer = new RowDrawer(state, freshId('row'));
+    this.list = new VirtualList<Row>(
+      ROW_HEIGHT,
+      { key: row => row.item.key, draw: (row, index, before) => this.drawer.draw(row, index, before) },
+      'rlm-tree-rows'
+    );
+    this.list.node.setAttribute('role', 'presentation');
+    this.list.rows.setAttribute('role', 'rowgroup');
+    const names = [
+      words.__('Step'),
+      words.__('Calls'),
+      words.__('Tokens'),
+      words.__('Cost'),
+      words.__('Time')
+    ];
+    const head = names.map(name => h('span', { class: 'rlm-cell', attrs: { role: 'columnheader' } }, name));
+    this.grid = h(
+      'div',
+      {
+        class: 'rlm-tree',
+        attrs: {
+          role: 'treegrid',
+          tabindex: 0,
+          'aria-label': words.__('Steps of the run'),
+          'aria-colcount': names.length,
+          'data-lm-suppress-shortcuts': 'true'
+        },
+        on: {
+          keydown: event => {
+            this.onKey(event);
+          }
+        }
+      },
+      h('div', { class: 'rlm-row rlm-columns', attrs: { role: 'row', 'aria-rowindex': 1 } }, ...head),
+      this.list.node
+    );
+    this.node = this.grid;
+    this.listen();
+  }
+
+  update(): void {
+    const { rows } = this.state;
+    this.list.node.style.setProperty('--rlm-rows', String(rows.length));
+    setAttribute(this.grid, 'aria-rowcount', rows.length + 1);
+    this.list.update(rows);
+    if (this.state.follow && this.state.store.live) {
+      this.list.reveal(this.newest());
+    }
+    const active = this.list.element(this.state.selected);
+    setAttribute(this.grid, 'aria-activedescendant', active?.id);
+  }
+
+  reveal(): void {
+    const at = this.at();
+    if (at >= 0) {
+      this.list.reveal(at);
+    }
+  }
+
+  focus(): void {
+    this.grid.focus({ preventScroll: true });
+  }
+
+  dispose(): void {
+    this.list.dispose();
+  }
+
+  private listen(): void {
+    const { state, list } = this;
+    for (const kind of ['wheel', 'touchmove', 'pointerdown'] as const) {
+      list.node.addEventListener(
+        kind,
+        () => {
+          state.setFollow(false);
+        },
+        { passive: true }
+      );
+    }
+    list.node.addEventListener('click', event => {
+      const row = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-key]') : null;
+      const key = row?.dataset['key'];
+      if (key === undefined || !(event.target instanceof Element)) {
+        return;
+      }
+      if (event.target.closest('.rlm-chevron')) {
+        this.toggle(key);
+      } else {
+        state.select(key);
+        state.setDetail(true);
+      }
+    });
+    list.node.addEventListener('dblclick', event => {
+      const row = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-key]') : null;
+      if (row?.dataset['key'] !== undefined) {
+        this.toggle(row.dataset['key']);
+      }
+    });
+  }
+
+  private toggle(key: string): void {
+    const row = this.state.rows.find(each => each.item.key === key);
+    if (row && row.open !== null) {
+      this.state.open(key, !row.open);
+    }
+  }
+
+  private at(): number {
+    return this.state.rows.findIndex(row => row.item.key === this.state.selected);
+  }
+
+  // The last row that is under way, or the last of all.
+  private newest(): number {
+    const { rows } = this.state;
+    const at = rows.findLastIndex(({ item }) => {
+      switch (item.kind) {
+        case 'call':
+          return item.call.kind === 'llm' && item.call.status === 'running';
+        case 'batch':
+          return item.calls.some(call => call.status === 'running');
+        default:
+          return !hasChildren(item) && item.turn.reply === null;
+      }
+    });
+    return at >= 0 ? at : rows.length - 1;
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    const { state, list } = this;
+    const { rows } = state;
+    const at = this.at();
+    const row = rows[at];
+    const moves: Readonly<Record<string, () => void>> = {
+      ArrowDown: () => {
+        this.go(at + 1);
+      },
+      ArrowUp: () => {
+        this.go(at - 1);
+      },
+      PageDown: () => {
+        this.go(at + list.page);
+      },
+      PageUp: () => {
+        this.go(at - list.page);
+      },
+      Home: () => {
+        this.go(0);
+      },
+      End: () => {
+        this.go(rows.length - 1);
+      },
+      ArrowRight: () => {
+        this.inward(row, at);
+      },
+      ArrowLeft: () => {
+        this.outward(row, at);
+      },
+      ' ': () => {
+        if (row) {
+          this.toggle(row.item.key);
+        }
+      },
+      '*': () => {
+        this.openSiblings(row, at);
+      }
+    };
+    const move = moves[pressed(event)];
+    if (move) {
+      move();
+      event.preventDefault();
+      event.stopPropagation();
+    }
+  }
+
+  private go(to: number): void {
+    const { rows } = this.state;
+    const row = rows[Math.min(rows.length - 1, Math.max(0, to))];
+    if (row) {
+      this.state.setFollow(false);
+      this.state.select(row.item.key);
+      this.update();
+      this.reveal();
+      this.update();
+    }
+  }
+
+  private inward(row: Row | undefined, at: number): void {
+    if (row?.open === false) {
+      this.state.open(row.item.key, true);
+    } else if (row?.open) {
+      this.go(at + 1);
+    }
+  }
+
+  private outward(row: Row | undefined, at: number): void {
+    if (row?.open) {
+      this.state.open(row.item.key, false);
+    } else if (row) {
+      const above = this.state.rows.slice(0, at).findLastIndex(each => each.level < row.level);
+      this.go(Math.max(0, above));
+    }
+  }
+
+  private openSiblings(row: Row | undefined, at: number): void {
+    const { rows } = this.state;
+    if (!row) {
+      return;
+    }
+    let first = at;
+    while ((rows[first - 1]?.level ?? 0) >= row.level) {
+      first -= 1;
+    }
+    for (let each = first; (rows[each]?.level ?? 0) >= row.level; each += 1) {
+      const sibling = rows[each];
+      if (sibling?.level === row.level && sibling.open === false) {
+        this.state.open(sibling.item.key, true);
+      }
+    }
+  }
+}
