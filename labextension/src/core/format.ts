@@ -14,9 +14,11 @@ export const MARKS: Readonly<Record<Status, string>> = {
   'cut off': '✂'
 };
 
+const NUMBER = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+
 /** A number with thousands separated. */
 export function thousands(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
+  return NUMBER.format(value);
 }
 
 /** A number in few characters: `950`, `12.3k`, `1.2M`. */

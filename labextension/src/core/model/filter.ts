@@ -5,6 +5,7 @@
  */
 
 import type { Call, Tree } from '../trace/call';
+import type { ErrorInfo } from '../trace/wire';
 import { callKey, childItems, isFailed } from './rows';
 import type { Item } from './rows';
 
@@ -231,14 +232,17 @@ function haystacks(item: Item): string[] {
     return [
       reply?.text ?? '',
       reply?.reasoning ?? '',
-      reply?.error ? `${reply.error.type} ${reply.error.message}` : '',
-      ...done.flatMap(block => [block.stdout, block.stderr, block.error?.message ?? ''])
+      errorText(reply?.error ?? null),
+      ...done.flatMap(block => [block.code, block.stdout, block.stderr, errorText(block.error)])
     ];
   }
   return callTexts(item.call);
 }
 
 function callTexts(call: Call): string[] {
-  const error = call.error ? `${call.error.type} ${call.error.message}` : '';
-  return [call.id, call.prompt, call.answer ?? '', call.model, error, call.site?.code ?? ''];
+  return [call.id, call.prompt, call.answer ?? '', call.model, errorText(call.error), call.site?.code ?? ''];
+}
+
+function errorText(error: ErrorInfo | null): string {
+  return error ? `${error.type}: ${error.message}` : '';
 }

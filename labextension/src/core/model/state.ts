@@ -76,10 +76,15 @@ export class ViewState {
   }
 
   set search(query: string) {
-    if (query !== this.query) {
-      this.query = query;
-      this.refresh();
+    if (query === this.query) {
+      return;
     }
+    this.query = query;
+    const item = this.searching ? null : this.selectedItem;
+    if (item) {
+      this.openAbove(item);
+    }
+    this.refresh();
   }
 
   /** The key of the selected item. */
@@ -98,11 +103,7 @@ export class ViewState {
       return;
     }
     this.key = key;
-    for (const above of itemsAbove(item)) {
-      if (!(this.opened.get(above.key) ?? (this.searching || opensByItself(above)))) {
-        this.opened.set(above.key, true);
-      }
-    }
+    this.openAbove(item);
     this.refresh();
   }
 
@@ -166,6 +167,14 @@ export class ViewState {
   /** Something else (lens, tab, follow) was set: draw it. */
   redraw(): void {
     this.changed.emit();
+  }
+
+  private openAbove(item: Item): void {
+    for (const above of itemsAbove(item)) {
+      if (!(this.opened.get(above.key) ?? (this.searching || opensByItself(above)))) {
+        this.opened.set(above.key, true);
+      }
+    }
   }
 
   private listen(): () => void {

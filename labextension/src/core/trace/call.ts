@@ -37,10 +37,16 @@ export class Total {
   cachedTokens = 0;
   estimated = false;
   private priced = 0;
+  private pricedParts = 0;
   private unpriced = 0;
 
   get tokens(): number {
     return this.inputTokens + this.outputTokens;
+  }
+
+  /** Whether the cost of any part is known. */
+  get hasPrices(): boolean {
+    return this.pricedParts > 0;
   }
 
   /** US dollars, or null when unknown. */
@@ -62,6 +68,7 @@ export class Total {
       this.unpriced += sign;
     } else {
       this.priced += sign * usage.cost;
+      this.pricedParts += sign;
     }
   }
 
@@ -73,6 +80,7 @@ export class Total {
     this.cachedTokens += other.cachedTokens;
     this.estimated ||= other.estimated;
     this.priced += other.priced;
+    this.pricedParts += other.pricedParts;
     this.unpriced += other.unpriced;
   }
 }
@@ -275,7 +283,7 @@ export class Tree {
   readonly calls = new Map<string, Call>();
   /** Seconds from the start of the run to its last event. */
   seconds = 0;
-  /** How many turns failed: their request, or one of their blocks. */
+  /** How many turns of rlm calls failed: their request, or one of their blocks. */
   failedTurns = 0;
 
   /** The call at depth 0, once it has started. */
@@ -364,11 +372,13 @@ export class Tree {
   }
 
   private changeTurn(place: { callId: string; turn: number }, change: (turn: Turn) => void): void {
-    const turn = this.calls.get(place.callId)?.turn(place.turn);
-    if (turn) {
+    const call = this.calls.get(place.callId);
+    const turn = call?.turn(place.turn);
+    if (call && turn) {
       const before = turn.failed;
       change(turn);
-      this.failedTurns += Number(turn.failed) - Number(before);
+      // The one turn of a plain request is the request, which is counted as a call.
+      this.failedTurns += call.kind === 'rlm' ? Number(turn.failed) - Number(before) : 0;
     }
   }
 

@@ -4,7 +4,7 @@ import { button, freshId, h, setAttribute } from './dom';
 
 export interface MenuItem {
   readonly label: string;
-  run(): void;
+  readonly run: () => void;
 }
 
 export class Menu {

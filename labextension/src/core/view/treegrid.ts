@@ -63,6 +63,8 @@ export class TreeLens implements Lens {
     const { rows } = this.state;
     this.list.node.style.setProperty('--rlm-rows', String(rows.length));
     setAttribute(this.grid, 'aria-rowcount', rows.length + 1);
+    // A column that says «unknown» in every row says nothing; the head says it once.
+    setAttribute(this.grid, 'data-unpriced', !this.state.store.tree.root?.below.usage.hasPrices);
     this.list.update(rows);
     if (this.state.follow && this.state.store.live) {
       this.list.reveal(this.newest());

@@ -95,7 +95,9 @@ export class RowDrawer {
       h('span', { class: 'rlm-kind' }, facts.name),
       h('span', { class: facts.code ? 'rlm-title rlm-code' : 'rlm-title' }, facts.text),
       facts.marks !== '' && this.marks(row.item),
-      ...facts.tags.map(tag => h('span', { class: 'rlm-tag' }, tag)),
+      ...facts.tags.map(tag =>
+        h('span', { class: tag.startsWith(MARKS.failed) ? 'rlm-tag rlm-bad' : 'rlm-tag' }, tag)
+      ),
       facts.result !== '' && h('span', { class: 'rlm-result' }, facts.result)
     ];
   }
@@ -182,7 +184,7 @@ export class RowDrawer {
           ? item.call.below.failed
           : failedIn(item.turn.blocks.flatMap(block => block.calls));
       if (failed && (item.kind === 'turn' || item.call.depth > 0)) {
-        out.push(words.__('%1 failed inside', thousands(failed)));
+        out.push(words.__('✗ %1 failed inside', thousands(failed)));
       }
     }
     return out;
