@@ -11,7 +11,8 @@ export default defineConfig(
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } }
   },
   coreOnly(['src/core/*.ts'], '../*'),
-  coreOnly(['src/core/*/**/*.ts'], '../../*')
+  coreOnly(['src/core/*/*.ts'], '../../*'),
+  coreOnly(['src/core/*/*/**/*.ts'], '../../../*')
 );
 
 function coreOnly(files, above) {
