@@ -1,0 +1,145 @@
+/**
+ * A `.rlm.jsonl` file: one JSON object a line, long texts once under their hash. The same rules as
+ * `rlm_kernel/trace/store.py`, so that a file either opens in both or in neither.
+ */
+
+import { DecodeError, decodeEvent } from './decode';
+import { hexDigest } from './sha256';
+import type { Bundle, TraceEvent } from './wire';
+
+export const SUFFIX = '.rlm.jsonl';
+
+const TEXT_KEY = '$text';
+const TORN = 'the last line was cut off while it was written and is left out';
+// Python's reader gives up at about this depth too. Nothing of ours is deeper than ten.
+const DEEPEST = 400;
+
+/**
+ * The trace in a file. A torn last line, as a crash leaves it, is left out and told in `warning`. Throws `DecodeError`
+ * for anything else that is not a trace; its message names the line.
+ */
+export function readTrace(text: string): Bundle {
+  const reader = new Reader();
+  let start = 0;
+  // Only a newline ends a line, and what follows the last one is torn.
+  for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
+    reader.line(text.slice(start, end));
+    start = end + 1;
+  }
+  const { events } = reader;
+  const first = events[0];
+  if (first?.type !== 'run_started') {
+    throw new DecodeError('this is not a trace: it does not begin with a run');
+  }
+  return {
+    run: first.runId,
+    live: false,
+    events,
+    path: '',
+    warning: start < text.length ? TORN : '',
+    cutTexts: events.reduce((sum, event) => sum + event.cut, 0),
+    omittedCalls: 0
+  };
+}
+
+type Json = Record<string, unknown>;
+
+class Reader {
+  readonly events: TraceEvent[] = [];
+  private readonly texts = new Map<string, string>();
+  private number = 0;
+
+  line(line: string): void {
+    this.number += 1;
+    try {
+      this.take(parsed(line));
+    } catch (error) {
+      if (error instanceof DecodeError) {
+        throw new DecodeError(`line ${String(this.number)}: ${error.message}`, error.newer);
+      }
+      throw error;
+    }
+  }
+
+  private take(data: Json): void {
+    if (data['type'] === 'text') {
+      this.keep(data);
+      return;
+    }
+    const event = decodeEvent(this.object(data, 0));
+    if (event) {
+      this.events.push(event);
+    }
+  }
+
+  private keep(data: Json): void {
+    const { hash, text } = data;
+    if (typeof hash !== 'string' || typeof text !== 'string' || hash !== hexDigest(text)) {
+      throw new DecodeError('it is not the text of its hash');
+    }
+    this.texts.set(hash, text);
+  }
+
+  private resolve(value: unknown, depth: number): unknown {
+    if (typeof value === 'number' && !Number.isFinite(value)) {
+      throw new DecodeError('it has a number that is not finite');
+    }
+    if (typeof value !== 'object' || value === null) {
+      return value;
+    }
+    if (depth > DEEPEST) {
+      throw new DecodeError('it is nested too deeply');
+    }
+    if (Array.isArray(value)) {
+      return value.map(item => this.resolve(item, depth + 1));
+    }
+    if (!isJson(value)) {
+      return value;
+    }
+    return TEXT_KEY in value ? this.text(value[TEXT_KEY]) : this.object(value, depth);
+  }
+
+  // In place where it can be: most lines have nothing to resolve, and there may be hundreds of thousands.
+  private object(from: Json, depth: number): Json {
+    const keys = Object.keys(from);
+    for (const key of keys) {
+      const value = from[key];
+      const resolved = this.resolve(value, depth + 1);
+      if (resolved !== value) {
+        from[key] = resolved;
+      }
+    }
+    // Not by assignment: `$__proto__` must become a key like any other.
+    return keys.some(key => key.startsWith('$'))
+      ? Object.fromEntries(keys.map(key => [key.startsWith('$') ? key.slice(1) : key, from[key]]))
+      : from;
+  }
+
+  private text(hash: unknown): string {
+    const found = typeof hash === 'string' ? this.texts.get(hash) : undefined;
+    if (found === undefined) {
+      throw new DecodeError('a text that it refers to is missing');
+    }
+    return found;
+  }
+}
+
+function parsed(line: string): Json {
+  let data: unknown;
+  try {
+    data = JSON.parse(line);
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof RangeError) {
+      throw new DecodeError('it is not JSON');
+    }
+    throw error;
+  }
+  if (!isJson(data)) {
+    throw new DecodeError('it is not a JSON object');
+  }
+  return data;
+}
+
+function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
