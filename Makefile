@@ -43,7 +43,7 @@ check: .venv/for-test $(NODE_MODULES)
 	cd labextension && npm run check
 	$(MAKE) test
 
-bench: .venv/for-bench
+bench: .venv/for-bench $(NODE_MODULES)
 	.venv/bin/python -m benchmarks $(ARGS)
 
 format: .venv/for-test $(NODE_MODULES)

@@ -8,11 +8,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.measures import MEASURES, Plan
+from benchmarks import measures
+from benchmarks.measures import Plan
 from benchmarks.report import header, render
 from benchmarks.runner import RunFailedError, Runner
 from benchmarks.tables import Table
+from benchmarks.tree import tree
 
+MEASURES = {**measures.MEASURES, "tree": tree}
 RESULTS = Path(__file__).with_name("RESULTS.md")
 QUICK = Plan(runs=1, slow_runs=1, context_mb=(10,), turns=(20,), traced_turns=(10, 20, 30))
 

@@ -62,7 +62,7 @@ def _cell(samples: Samples, unit: Unit) -> str:
 
 
 def _number(value: float, unit: Unit) -> str:
-    if unit == "bytes":
+    if unit not in ("s", "ms", "×"):
         return f"{value:,.0f}"
     if 0 < value < 0.01:
         return f"{value:.2g}"

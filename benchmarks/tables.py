@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-Unit = Literal["s", "ms", "bytes", "×"]
+Unit = Literal["s", "ms", "bytes", "×", "nodes", "events", "of 100"]
 Samples = tuple[float, ...]
 
 
@@ -19,7 +19,7 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One case of a measure: a sample a run, in the order of the runs."""
+    """One case of a measure: a sample a run, in the order of the runs. `rlms` is empty where it has nothing like it."""
 
     case: str
     unit: Unit
@@ -31,6 +31,8 @@ class Row:
     @property
     def ratios(self) -> Samples:
         """Ours over rlms, run by run: runs of one round had the same neighbours on the machine."""
+        if not self.rlms:
+            return ()
         return tuple(ours / rlms for ours, rlms in zip(self.ours, self.rlms, strict=True))
 
     @property
