@@ -1,0 +1,98 @@
+/** One row of the timeline: what it is on the left, what it did when on the right. */
+
+import { MARKS, statusWord, thousands } from '../format';
+import type { Lane, LaneItem } from '../model/timeline';
+import type { ViewState } from '../model/state';
+import { title } from '../model/titles';
+import { button, h, setAttribute } from './dom';
+import { BarDrawer, laneStatus } from './lanebar';
+
+interface Parts {
+  readonly label: HTMLElement;
+  readonly track: HTMLElement;
+  shown: string;
+}
+
+export class LaneDrawer {
+  readonly bars: BarDrawer;
+  /** The key of the row that is selected, which may stand for something within it. */
+  active = '';
+  private readonly parts = new WeakMap<HTMLElement, Parts>();
+
+  constructor(
+    private readonly state: ViewState,
+    private readonly idBase: string
+  ) {
+    this.bars = new BarDrawer(state.words);
+  }
+
+  /** The row's element; one that is there already is only touched where it differs. */
+  draw(lane: Lane, index: number, before: HTMLElement | null): HTMLElement {
+    const element = before ?? this.make(lane.item.key);
+    const parts = this.parts.get(element);
+    if (!parts) {
+      return element;
+    }
+    this.drawLabel(element, parts, lane);
+    this.bars.draw(parts.track, lane.item, this.state.selected);
+    setAttribute(element, 'aria-rowindex', index + 2);
+    setAttribute(element, 'aria-level', lane.level);
+    setAttribute(element, 'aria-expanded', lane.open === null ? null : String(lane.open));
+    setAttribute(element, 'aria-selected', String(lane.item.key === this.active));
+    return element;
+  }
+
+  private make(key: string): HTMLElement {
+    const label = h('div', { class: 'rlm-tl-label', attrs: { role: 'gridcell' } });
+    const track = h('div', { class: 'rlm-tl-track', attrs: { role: 'gridcell' } });
+    const id = `${this.idBase}-${key.replaceAll('.', '-').replace('+', 'b')}`;
+    const attrs = { role: 'row', id, 'data-key': key };
+    const element = h('div', { class: 'rlm-tl-row', attrs }, label, track);
+    this.parts.set(element, { label, track, shown: '' });
+    return element;
+  }
+
+  private drawLabel(element: HTMLElement, parts: Parts, { item, level, open }: Lane): void {
+    const { words } = this.state;
+    const status = laneStatus(item);
+    const told = title(item, words);
+    const kind = kindOf(item);
+    const id = item.kind === 'call' ? item.call.id : '';
+    const shown = JSON.stringify([status, told, kind, level, open]);
+    if (parts.shown === shown) {
+      return;
+    }
+    parts.shown = shown;
+    const word = statusWord(status, words);
+    element.dataset['status'] = status;
+    element.dataset['kind'] = item.kind;
+    parts.label.style.setProperty('--rlm-level', String(level - 1));
+    parts.label.replaceChildren(
+      this.chevron(open),
+      h('span', { class: 'rlm-tl-mark', attrs: { title: word, 'aria-hidden': 'true' } }, MARKS[status]),
+      h('span', { class: 'rlm-unseen' }, `${word} `),
+      h('span', { class: 'rlm-tl-kind' }, kind),
+      ' ',
+      id && h('span', { class: 'rlm-tl-id' }, id),
+      ' ',
+      h('span', { class: told.code ? 'rlm-tl-title rlm-tl-code' : 'rlm-tl-title' }, told.text)
+    );
+    setAttribute(parts.label, 'title', [kind, id, told.text].filter(Boolean).join(' '));
+  }
+
+  private chevron(open: boolean | null): HTMLElement {
+    const { words } = this.state;
+    if (open === null) {
+      return h('span', { class: 'rlm-tl-leaf' });
+    }
+    // For the mouse; the keyboard and a screen reader have the row's own expanded state.
+    return button(open ? '▾' : '▸', {
+      class: 'rlm-tl-chevron',
+      attrs: { tabindex: -1, 'aria-hidden': 'true', title: open ? words.__('Close') : words.__('Open') }
+    });
+  }
+}
+
+function kindOf(item: LaneItem): string {
+  return item.kind === 'call' ? item.call.kind : `${thousands(item.calls.length)} × ${item.call.kind}`;
+}

@@ -1,0 +1,202 @@
+/** The run's calls as a table that can be sorted by each of its columns. */
+
+import { callsOf, sorted, treeOrder } from '../model/table';
+import type { Sort } from '../model/table';
+import { itemsAbove } from '../model/rows';
+import type { ViewState } from '../model/state';
+import type { Call } from '../trace/call';
+import { freshId, h, setAttribute, setText } from './dom';
+import { pressed } from './keys';
+import type { Lens } from './lens';
+import { TableHead } from './tablehead';
+import { CallDrawer } from './tablerow';
+import { VirtualList } from './virtual';
+
+const ROW_HEIGHT = 26;
+
+export class TableLens implements Lens {
+  readonly node: HTMLElement;
+  private readonly list: VirtualList<Call>;
+  private readonly drawer: CallDrawer;
+  private readonly head: TableHead;
+  private readonly empty = h('div', { class: 'rlm-tb-empty' });
+  private sort: Sort = null;
+  private calls: readonly Call[] = [];
+  private places: ReadonlyMap<string, number> = new Map();
+  private shown: readonly unknown[] = [];
+
+  constructor(private readonly state: ViewState) {
+    const { words } = state;
+    this.drawer = new CallDrawer(state, freshId('call'));
+    this.head = new TableHead(words, sort => {
+      this.sort = sort;
+      state.redraw();
+    });
+    this.list = new VirtualList<Call>(
+      ROW_HEIGHT,
+      { key: call => call.id, draw: (call, index, before) => this.drawer.draw(call, index, before) },
+      'rlm-tb-rows'
+    );
+    this.list.node.setAttribute('role', 'presentation');
+    this.list.rows.setAttribute('role', 'rowgroup');
+    this.node = h(
+      'div',
+      {
+        class: 'rlm-table',
+        attrs: {
+          role: 'grid',
+          tabindex: 0,
+          'aria-label': words.__('Calls of the run'),
+          'aria-colcount': this.head.columns,
+          'data-lm-suppress-shortcuts': 'true'
+        },
+        on: {
+          keydown: event => {
+            this.onKey(event);
+          }
+        }
+      },
+      this.head.node,
+      this.list.node,
+      this.empty
+    );
+    this.listen();
+  }
+
+  update(): void {
+    const { state, list } = this;
+    this.bringUpToDate();
+    const at = this.at();
+    const active = this.calls[at];
+    this.drawer.active = active?.id ?? '';
+    list.node.style.setProperty('--rlm-rows', String(this.calls.length));
+    setAttribute(this.node, 'aria-rowcount', this.calls.length + 1);
+    list.update(this.calls);
+    if (state.follow && state.store.live && !this.sort) {
+      list.reveal(this.newest());
+    }
+    setAttribute(this.node, 'aria-activedescendant', active && list.element(active.id)?.id);
+    setText(this.empty, this.calls.length ? '' : state.words.__('No call matches the search.'));
+    this.empty.hidden = this.calls.length > 0 || !state.searching;
+    this.head.update(this.sort);
+    this.head.align(list.node);
+  }
+
+  reveal(): void {
+    const at = this.at();
+    if (at >= 0) {
+      this.list.reveal(at);
+    }
+  }
+
+  focus(): void {
+    this.node.focus({ preventScroll: true });
+  }
+
+  dispose(): void {
+    this.list.dispose();
+  }
+
+  // The order stays until there is something new to put in order.
+  private bringUpToDate(): void {
+    const { state, sort } = this;
+    const { store } = state;
+    const shown = [store, store.events.length, store.live, store.cutTexts, state.search, sort];
+    if (shown.every((each, at) => each === this.shown[at])) {
+      return;
+    }
+    this.shown = shown;
+    const calls = state.searching ? callsOf(store.tree, state.found.hits) : treeOrder(store.tree);
+    this.calls = sorted(calls, sort, store.now, state.words);
+    this.places = new Map(this.calls.map((call, at) => [call.id, at]));
+    this.drawer.measure(calls, store.now);
+  }
+
+  // The row of the selected call, or of the nearest call above what is selected.
+  private at(): number {
+    const item = this.state.selectedItem;
+    const keys = item ? [item.call.id, ...itemsAbove(item).map(each => each.call.id)] : [];
+    const shown = keys.find(key => this.places.has(key));
+    return shown === undefined ? -1 : (this.places.get(shown) ?? -1);
+  }
+
+  private newest(): number {
+    const at = this.calls.findLastIndex(call => call.status === 'running' && call.below.running === 0);
+    return at >= 0 ? at : this.calls.length - 1;
+  }
+
+  private listen(): void {
+    const { node } = this.list;
+    for (const kind of ['wheel', 'touchmove', 'pointerdown'] as const) {
+      node.addEventListener(
+        kind,
+        () => {
+          this.state.setFollow(false);
+        },
+        { passive: true }
+      );
+    }
+    node.addEventListener('scroll', () => {
+      this.head.align(node);
+    });
+    // The keyboard brings a button of the header into sight: the rows follow.
+    this.head.node.addEventListener('scroll', () => {
+      node.scrollLeft = this.head.node.scrollLeft;
+    });
+    node.addEventListener('click', event => {
+      const row = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-key]') : null;
+      if (row?.dataset['key'] !== undefined) {
+        this.state.select(row.dataset['key']);
+        this.state.setDetail(true);
+      }
+    });
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    const { node } = this.list;
+    const at = this.at();
+    const moves: Readonly<Record<string, () => void>> = {
+      ArrowDown: () => {
+        this.go(at + 1);
+      },
+      ArrowUp: () => {
+        this.go(at - 1);
+      },
+      PageDown: () => {
+        this.go(at + this.list.page);
+      },
+      PageUp: () => {
+        this.go(at - this.list.page);
+      },
+      Home: () => {
+        this.go(0);
+      },
+      End: () => {
+        this.go(this.calls.length - 1);
+      },
+      ArrowRight: () => {
+        node.scrollLeft += 80;
+      },
+      ArrowLeft: () => {
+        node.scrollLeft -= 80;
+      }
+    };
+    const move = moves[pressed(event)];
+    if (move) {
+      move();
+      event.preventDefault();
+      event.stopPropagation();
+    }
+  }
+
+  private go(to: number): void {
+    const call = this.calls[Math.min(this.calls.length - 1, Math.max(0, to))];
+    if (call) {
+      this.state.setFollow(false);
+      this.state.select(call.id);
+      this.update();
+      this.reveal();
+      this.update();
+    }
+  }
+}

@@ -1,0 +1,313 @@
+/** The run as a waterfall: a row for each call, its time from left to right, and above it how much went on at once. */
+
+import { axisEnd, moved, scaled } from '../model/axis';
+import type { Span } from '../model/axis';
+import { itemsAbove } from '../model/rows';
+import type { Row } from '../model/rows';
+import type { ViewState } from '../model/state';
+import { laneSpan, lanes, slots } from '../model/timeline';
+import type { Lane } from '../model/timeline';
+import { freshId, h, setAttribute } from './dom';
+import { pressed } from './keys';
+import { LaneDrawer } from './lane';
+import type { Lens } from './lens';
+import { Overview } from './overview';
+import { TimeAxis } from './timeaxis';
+import { TimeCaption } from './timecaption';
+import { VirtualList } from './virtual';
+
+const ROW_HEIGHT = 26;
+const ZOOM = 1.5;
+
+export class TimelineLens implements Lens {
+  readonly node: HTMLElement;
+  private readonly grid: HTMLElement;
+  private readonly list: VirtualList<Lane>;
+  private readonly drawer: LaneDrawer;
+  private readonly axis: TimeAxis;
+  private readonly overview: Overview;
+  private readonly caption: TimeCaption;
+  private lanes: readonly Lane[] = [];
+  private places: ReadonlyMap<string, number> = new Map();
+  private rows: readonly Row[] | null = null;
+  /** The part of the axis that is shown; null for all of it. */
+  private zoom: Span | null = null;
+
+  constructor(private readonly state: ViewState) {
+    const { words } = state;
+    this.drawer = new LaneDrawer(state, freshId('lane'));
+    this.axis = new TimeAxis(words);
+    this.overview = new Overview(words, window => {
+      this.show(window);
+    });
+    this.caption = new TimeCaption(words, () => {
+      this.show(null);
+      this.focus();
+    });
+    this.list = new VirtualList<Lane>(
+      ROW_HEIGHT,
+      { key: lane => lane.item.key, draw: (lane, index, before) => this.drawer.draw(lane, index, before) },
+      'rlm-tl-rows'
+    );
+    this.list.node.setAttribute('role', 'presentation');
+    this.list.rows.setAttribute('role', 'rowgroup');
+    this.grid = this.makeGrid();
+    this.node = h('div', { class: 'rlm-timeline' }, this.caption.node, this.overview.node, this.grid);
+    this.listen();
+  }
+
+  update(): void {
+    const { state, list } = this;
+    const { store, rows } = state;
+    if (rows !== this.rows) {
+      this.rows = rows;
+      this.lanes = lanes(rows);
+      this.places = new Map(this.lanes.map((lane, at) => [lane.item.key, at]));
+    }
+    this.drawer.bars.frame = { window: this.window, now: store.now, slots: slots(store.tree) };
+    const active = this.lanes[this.at()];
+    this.drawer.active = active?.item.key ?? '';
+    list.node.style.setProperty('--rlm-rows', String(this.lanes.length));
+    setAttribute(this.grid, 'aria-rowcount', this.lanes.length + 1);
+    list.update(this.lanes);
+    if (state.follow && store.live) {
+      list.reveal(this.newest());
+    }
+    setAttribute(this.grid, 'aria-activedescendant', active && list.element(active.item.key)?.id);
+    this.caption.update(active, this.zoom, store.now);
+    this.overview.update(store, rows, this.total, this.zoom);
+    this.drawAxis();
+  }
+
+  reveal(): void {
+    const at = this.at();
+    if (at >= 0) {
+      this.list.reveal(at);
+    }
+  }
+
+  focus(): void {
+    this.grid.focus({ preventScroll: true });
+  }
+
+  dispose(): void {
+    this.list.dispose();
+  }
+
+  private get total(): number {
+    return axisEnd(this.state.store.now, this.state.store.live);
+  }
+
+  private get window(): Span {
+    return this.zoom ?? { start: 0, end: this.total };
+  }
+
+  private show(window: Span | null): void {
+    const { total } = this;
+    this.zoom = window && window.start <= 0 && window.end >= total ? null : window;
+    this.state.redraw();
+  }
+
+  // The row of what is selected, or of the nearest above it that has one.
+  private at(): number {
+    const item = this.state.selectedItem;
+    const keys = item ? [item.key, ...itemsAbove(item).map(each => each.key)] : [];
+    const shown = keys.find(key => this.places.has(key));
+    return shown === undefined ? -1 : (this.places.get(shown) ?? -1);
+  }
+
+  // The last row that is under way itself, or the last of all.
+  private newest(): number {
+    const at = this.lanes.findLastIndex(({ item }) =>
+      item.kind === 'batch'
+        ? item.calls.some(call => call.status === 'running')
+        : item.call.status === 'running' && item.call.below.running === 0
+    );
+    return at >= 0 ? at : this.lanes.length - 1;
+  }
+
+  private drawAxis(): void {
+    // The header must end where the rows do, beside a scroll bar.
+    const { offsetWidth, clientWidth } = this.list.node;
+    this.node.style.setProperty('--rlm-gutter', `${String(offsetWidth - clientWidth)}px`);
+    this.axis.update(this.window);
+  }
+
+  private makeGrid(): HTMLElement {
+    const { words } = this.state;
+    const label = h('div', { class: 'rlm-tl-label', attrs: { role: 'columnheader' } }, words.__('Call'));
+    return h(
+      'div',
+      {
+        class: 'rlm-tl-grid',
+        attrs: {
+          role: 'treegrid',
+          tabindex: 0,
+          'aria-label': words.__('Calls over time'),
+          'aria-colcount': 2,
+          'data-lm-suppress-shortcuts': 'true'
+        },
+        on: {
+          keydown: event => {
+            this.onKey(event);
+          }
+        }
+      },
+      this.axis.lines,
+      h('div', { class: 'rlm-tl-head', attrs: { role: 'row', 'aria-rowindex': 1 } }, label, this.axis.head),
+      this.list.node
+    );
+  }
+
+  private listen(): void {
+    const { node } = this.list;
+    for (const kind of ['wheel', 'touchmove', 'pointerdown'] as const) {
+      node.addEventListener(
+        kind,
+        () => {
+          this.state.setFollow(false);
+        },
+        { passive: true }
+      );
+    }
+    node.addEventListener(
+      'wheel',
+      event => {
+        this.onWheel(event);
+      },
+      { passive: false }
+    );
+    node.addEventListener('click', event => {
+      this.onClick(event);
+    });
+    node.addEventListener('dblclick', event => {
+      this.toggle(this.laneAt(event));
+    });
+    this.node.addEventListener('keydown', event => {
+      if (event.key === 'Escape' && this.zoom) {
+        this.show(null);
+        taken(event);
+      }
+    });
+  }
+
+  private laneAt(event: Event): Lane | undefined {
+    const row = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-key]') : null;
+    return this.lanes[this.places.get(row?.dataset['key'] ?? '') ?? -1];
+  }
+
+  private onClick(event: MouseEvent): void {
+    const lane = this.laneAt(event);
+    if (!lane || !(event.target instanceof Element)) {
+      return;
+    }
+    if (event.target.closest('.rlm-tl-chevron')) {
+      this.toggle(lane);
+      return;
+    }
+    const part = event.target.closest<HTMLElement>('[data-part]')?.dataset['part'];
+    this.state.select(part ?? lane.item.key);
+    this.state.setDetail(true);
+  }
+
+  // With Ctrl (what pinching a touchpad sends too) around the pointer, sideways along the axis.
+  private onWheel(event: WheelEvent): void {
+    const { window, total } = this;
+    const box = this.axis.head.getBoundingClientRect();
+    if (event.ctrlKey && event.deltaY && box.width) {
+      const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+      const around = window.start + share * (window.end - window.start);
+      this.show(scaled(window, event.deltaY > 0 ? ZOOM : 1 / ZOOM, around, total));
+      event.preventDefault();
+    } else if (this.zoom && Math.abs(event.deltaX) > Math.abs(event.deltaY) && box.width) {
+      this.show(moved(this.zoom, (event.deltaX / box.width) * (window.end - window.start), total));
+      event.preventDefault();
+    }
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    const { list } = this;
+    const at = this.at();
+    const lane = this.lanes[at];
+    const moves: Readonly<Record<string, () => void>> = {
+      ArrowDown: () => {
+        this.go(at + 1);
+      },
+      ArrowUp: () => {
+        this.go(at - 1);
+      },
+      PageDown: () => {
+        this.go(at + list.page);
+      },
+      PageUp: () => {
+        this.go(at - list.page);
+      },
+      Home: () => {
+        this.go(0);
+      },
+      End: () => {
+        this.go(this.lanes.length - 1);
+      },
+      ArrowRight: () => {
+        if (lane?.open === false) {
+          this.toggle(lane);
+        } else if (lane?.open) {
+          this.go(at + 1);
+        }
+      },
+      ArrowLeft: () => {
+        if (lane?.open) {
+          this.toggle(lane);
+        } else if (lane) {
+          this.go(this.lanes.slice(0, at).findLastIndex(each => each.level < lane.level));
+        }
+      },
+      ' ': () => {
+        this.toggle(lane);
+      },
+      '+': () => {
+        this.zoomBy(1 / ZOOM, lane);
+      },
+      '-': () => {
+        this.zoomBy(ZOOM, lane);
+      }
+    };
+    const move = moves[pressed(event)];
+    if (move) {
+      move();
+      taken(event);
+    }
+  }
+
+  private go(to: number): void {
+    const lane = this.lanes[Math.min(this.lanes.length - 1, Math.max(0, to))];
+    if (lane) {
+      this.state.setFollow(false);
+      this.state.select(lane.item.key);
+      this.update();
+      this.reveal();
+      this.update();
+    }
+  }
+
+  private toggle(lane: Lane | undefined): void {
+    if (lane?.open) {
+      this.state.open(lane.item.key, false);
+    } else if (lane?.open === false) {
+      for (const key of lane.closed) {
+        this.state.open(key, true);
+      }
+    }
+  }
+
+  // Around the middle of the selected bar, so that it comes closer.
+  private zoomBy(factor: number, lane: Lane | undefined): void {
+    const span = lane ? laneSpan(lane.item, this.state.store.now) : this.window;
+    this.show(scaled(this.window, factor, (span.start + span.end) / 2, this.total));
+  }
+}
+
+function taken(event: Event): void {
+  event.preventDefault();
+  event.stopPropagation();
+}
