@@ -532,9 +532,13 @@ def test_a_cell_is_seldom_redrawn_when_the_front_end_draws_it(
     session: Session, serve: Serve, front_end: FrontEnd
 ) -> None:
     cell = begin(session, serve([slow(DONE, 2.0)]), 1)
-    front_end.watch(front_end.running())
+    run = front_end.running()
+    front_end.watch(run)
+    session.until(lambda: bool(front_end.events(run)))
+    before = len(cell.of("update_display_data"))
     assert session.finish(cell).reply["status"] == "ok"
-    assert len(cell.of("update_display_data")) <= 3
+    # One may be under way when the front end begins to watch, and one shows the end.
+    assert len(cell.of("update_display_data")) <= before + 2
 
 
 @pytest.mark.parametrize(
@@ -718,22 +722,28 @@ def test_half_a_character_reaches_the_notebook_and_the_front_end(
     ] == front_end.events(run)
 
 
-def test_doctor_compares_the_versions(session: Session) -> None:
-    missing = "no front end with the extension is connected"
-    assert missing in session.run("%rlm doctor").of("stream")[0]["text"]
-    old = FrontEnd(session, version="0.0.1")
-    assert (
-        "!!  the extension in your browser is 0.0.1, this package is"
-        in session.run("%rlm doctor").of("stream")[0]["text"]
-    )
-    new = FrontEnd(session, version=rlm_kernel.__version__)
-    assert (
-        f"ok  the extension in your browser is {rlm_kernel.__version__}"
-        in session.run("%rlm doctor").of("stream")[0]["text"]
-    )
-    for front_end in (old, new):
+def test_doctor_names_the_extension_that_is_connected(session: Session) -> None:
+    def doctor() -> str:
+        return str(session.run("%rlm doctor").of("stream")[0]["text"])
+
+    missing = "!!  no front end with the extension is connected"
+    assert missing in doctor()
+    front_ends = [FrontEnd(session, version="0.0.1"), FrontEnd(session, version="0.0.2")]
+    assert "the extension in your browser is 0.0.2" in doctor()
+    for front_end in front_ends:
         front_end.close()
-    session.until(lambda: missing in session.run("%rlm doctor").of("stream")[0]["text"])
+    session.until(lambda: missing in doctor())
+
+
+def test_a_thread_of_the_user_starts_a_run_like_a_cell(session: Session, serve: Serve) -> None:
+    # ipykernel 7.0 does not know on such a thread which cell it belongs to.
+    FrontEnd(session)
+    session.run(
+        f"import rlm_kernel, threading\nrlm = rlm_kernel.RLM(model='small', base_url='{serve([DONE]).url}')\n"
+        "ran = []\nthread = threading.Thread(target=lambda: ran.append(rlm.run('Why?', context='x')))\n"
+        "thread.start()\nthread.join()"
+    )
+    assert session.value("[run.status for run in ran]") == ["finished"]
 
 
 def test_unloading_ends_the_channel(session: Session, front_end: FrontEnd) -> None:

@@ -64,7 +64,10 @@ class Control:
         """The id of the cell whose code runs on this thread, as the front end names it, or empty."""
         if self._kernel is None:
             return ""
-        metadata = self._kernel.get_parent().get("metadata")
+        try:
+            metadata = self._kernel.get_parent().get("metadata")
+        except LookupError:  # ipykernel 7.0 does not know it on a thread that a cell started
+            return ""
         cell = metadata.get("cellId") if isinstance(metadata, dict) else None
         return cell if isinstance(cell, str) else ""
 

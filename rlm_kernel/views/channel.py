@@ -191,7 +191,7 @@ class Session:
         except RLMError:
             found = Trace(run_id=run_id)
             found.warning = f"the trace of this run cannot be read: %rlm show {run_id} says why"
-        return found or Trace(run_id=run_id)
+        return Trace(run_id=run_id) if found is None else found
 
     def _result(self, op: Op) -> dict[str, Any]:
         trace = self._desk.find(op.run)

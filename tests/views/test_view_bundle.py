@@ -10,6 +10,7 @@ from trace_strategies import PLAN, RANDOM, Plan, told
 
 from rlm_kernel.trace import FORMAT, CallStarted, RichOutput, Trace, from_dict, load, to_dict
 from rlm_kernel.views import MIME, html_tree, live_bundle, mime_bundle, snapshot, text_tree
+from rlm_kernel.views.shortened import sendable
 
 LIMIT = 256 * 1024
 
@@ -120,7 +121,45 @@ def test_a_trace_is_shown_when_the_working_folder_is_gone(monkeypatch: pytest.Mo
 def test_a_snapshot_reads_back_to_the_same_events(plan: Plan, random: object) -> None:
     events = told(plan, random)  # type: ignore[arg-type]
     data = json.loads(json.dumps(snapshot(Trace(events))))
-    assert [from_dict(event) for event in data["events"]] == events
+    wanted = [from_dict(sendable(to_dict(event))) for event in events]  # half a character is spelt out
+    assert [from_dict(event) for event in data["events"]] == wanted
+
+
+def test_half_a_character_is_spelt_out_because_no_message_can_carry_it() -> None:
+    bundle = mime_bundle(STORIES["unicode"](None))
+    json.dumps(bundle, ensure_ascii=False).encode("utf-8")
+    assert bundle[MIME]["events"][-1]["answer"] == "1 und 3 — 第三 \\ud83d"
+
+
+def test_a_snapshot_of_a_live_run_says_so_and_names_it_before_its_first_event() -> None:
+    data = snapshot(Trace(live=True, run_id="papers-1"))
+    assert (data["run"], data["live"], data["events"]) == ("papers-1", True, [])
+    story = Story()
+    assert snapshot(story.trace)["live"] is True
+    assert snapshot(story.stop())["live"] is False
+
+
+def test_an_event_says_how_many_of_its_texts_are_not_whole() -> None:
+    story = Story()
+    story.root()
+    story.ask("0", 1, "x" * 300_000, "short", "y" * 300_000)
+    data = snapshot(story.stop())
+    assert [event.get("cut", 0) for event in data["events"]] == [0, 0, 2]
+    assert data["cut_texts"] == 2
+
+
+@pytest.mark.parametrize("kilobytes", [4, 16, 64, 256, 1024])
+def test_a_bundle_keeps_to_its_kilobytes_of_json_and_half_of_html(kilobytes: int) -> None:
+    bundle = mime_bundle(wide(2000, batched=True, text="z" * 200), inline_kb=kilobytes)
+    assert size(bundle[MIME]) <= kilobytes * 1024
+    assert len(bundle["text/html"]) <= max(kilobytes * 512, 4096)
+
+
+def test_a_bundle_of_nothing_has_no_json_and_a_live_one_only_the_runs_name() -> None:
+    trace = nested()
+    assert list(mime_bundle(trace, inline_kb=0)) == ["text/html", "text/plain"]
+    live = live_bundle(trace, 1.0, inline_kb=0)[MIME]
+    assert (live["run"], live["events"], live["omitted_calls"]) == ("papers-1", [], 3)
 
 
 @pytest.mark.parametrize("letter", ["x", '"', "\x00", "語", "🧪"], ids=ascii)
