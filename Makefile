@@ -11,7 +11,11 @@ NO_BROWSER = $(if $(shell for name in chromium chromium-browser google-chrome; d
 # Where the machine has no Node.js, the one from PyPI is in .venv.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo lab test check bench format clean
+# ipykernel has changed where a front end's messages go while a cell runs: 7.3 and 7.4 each differ from the one before.
+KERNELS := 7.0.1 7.3.0 7.4.0
+KERNEL_TESTS := 'ipython>=9' 'ipywidgets>=8,<9' 'openai[aiohttp]>=3.5,<4' nbclient nbformat hypothesis psutil pytest pytest-timeout
+
+.PHONY: help demo lab test check kernels bench format clean
 # Two installs into one environment break each other.
 .NOTPARALLEL:
 
@@ -20,10 +24,11 @@ help:
 	@echo "make lab     open it in JupyterLab"
 	@echo "make test    run the tests, those in a real browser too"
 	@echo "make check   run all that CI runs"
+	@echo "make kernels run the tests of a real kernel on ipykernel $(KERNELS)"
 	@echo "make bench   measure against the reference implementation"
 	@echo "make format  format and fix the sources"
 	@echo "make clean   remove what these commands made"
-	@echo "lab, test and bench pass options on: make test ARGS='-k browser'"
+	@echo "lab, test, kernels and bench pass options on: make test ARGS='-k browser'"
 
 demo: .venv/for-demo
 	.venv/bin/python notebooks/run.py notebooks/quickstart.ipynb --out build

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any
 
@@ -10,7 +11,7 @@ from rlm_kernel.views.shortened import sendable, shortened
 
 MAX_BYTES = 256 * 1024
 _TEXT_STEPS = (100_000, 8_000, 2_000, 500, 120, 40)
-_FRAME_BYTES = 4096  # what stands around the events
+_COUNTS_BYTES = 64  # what the counts may grow by
 
 
 def snapshot(trace: Trace, *, max_bytes: int | None = MAX_BYTES) -> dict[str, Any]:
@@ -20,7 +21,10 @@ def snapshot(trace: Trace, *, max_bytes: int | None = MAX_BYTES) -> dict[str, An
     not there at all."""
     live = trace.live  # asked first: what is said to be over must have its end in it
     everything = list(trace.events)
-    budget = sys.maxsize if max_bytes is None else max_bytes - _FRAME_BYTES
+    budget = sys.maxsize
+    if max_bytes is not None:
+        frame = json.dumps(_data(trace, live, _Taken(0, 0), 0))
+        budget = max_bytes - len(frame) - _COUNTS_BYTES
     for limit in _TEXT_STEPS if max_bytes is not None else (sys.maxsize,):
         taken = _Taken(limit, budget).take(everything)
         if taken.fits:
