@@ -41,7 +41,7 @@ export interface GoldenCall {
   }[];
 }
 
-export const NAMES = readdirSync(FOLDER)
+export const NAMES: string[] = readdirSync(FOLDER)
   .filter(name => name.endsWith(SUFFIX))
   .map(name => name.slice(0, -SUFFIX.length));
 

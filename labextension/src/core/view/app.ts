@@ -1,0 +1,247 @@
+/** `RunView`: everything a person sees of one run. The same in a cell, in a tab and in a page of its own. */
+
+import { LENSES } from '../model/state';
+import type { LensName, ViewState } from '../model/state';
+import { AnswerPanel } from './answer';
+import { DetailPane } from './detail/pane';
+import { h, setAttribute } from './dom';
+import { Header } from './header';
+import type { Host } from './host';
+import { Announcer } from './announcer';
+import { pressed } from './keys';
+import type { Lens } from './lens';
+import { Notices } from './notices';
+import { Splitter } from './splitter';
+import { TableLens } from './table';
+import { TimelineLens } from './timeline';
+import { Toolbar } from './toolbar';
+import { TreeLens } from './treegrid';
+
+/** How often running rows tick, in milliseconds. */
+const TICK = 200;
+
+export interface ViewOptions {
+  /** Fills the place it is in, as a tab does, instead of being as high as its content. */
+  readonly fill?: boolean;
+  /** The most a run in a cell takes, in pixels, for its lens and detail. */
+  readonly height?: number;
+}
+
+/** `node` is to be put somewhere; `dispose` lets everything go. */
+export class RunView {
+  readonly node: HTMLElement;
+  private readonly header: Header;
+  private readonly toolbar: Toolbar;
+  private readonly notices: Notices;
+  private readonly answer: AnswerPanel;
+  private readonly detail: DetailPane;
+  private readonly splitter: Splitter;
+  private readonly announcer: Announcer;
+  private readonly body: HTMLElement;
+  private readonly stage: HTMLElement;
+  private readonly lenses = new Map<LensName, Lens>();
+  private readonly disconnect: () => void;
+  private frame = 0;
+  private readonly ticking: ReturnType<typeof setInterval>;
+
+  constructor(
+    readonly state: ViewState,
+    host: Host,
+    private readonly options: ViewOptions = {}
+  ) {
+    this.header = new Header(state, host);
+    this.toolbar = new Toolbar(state, () => {
+      this.focus();
+    });
+    this.notices = new Notices(state);
+    this.answer = new AnswerPanel(state, host);
+    this.detail = new DetailPane(state, host);
+    this.announcer = new Announcer(state);
+    this.stage = h('div', { class: 'rlm-stage', attrs: { role: 'tabpanel', id: this.toolbar.panelId } });
+    this.splitter = new Splitter(state.words, this.stage);
+    this.body = h('div', { class: 'rlm-body' }, this.stage, this.splitter.node, this.detail.node);
+    this.node = h(
+      'section',
+      {
+        class: `rlm-run${options.fill ? ' rlm-fill' : ''}`,
+        attrs: { 'data-lm-suppress-shortcuts': 'true', 'aria-label': state.words.__('Run') },
+        on: {
+          keydown: event => {
+            this.onKey(event);
+          }
+        }
+      },
+      this.header.node,
+      this.toolbar.node,
+      this.notices.node,
+      this.body,
+      this.answer.node,
+      this.announcer.node
+    );
+    this.disconnect = state.changed.connect(() => {
+      this.later();
+    });
+    this.ticking = setInterval(() => {
+      if (state.store.live && this.node.isConnected) {
+        this.later();
+      }
+    }, TICK);
+    // A place of its own has room for both; in a cell the story comes first.
+    state.detail ||= options.fill ?? false;
+    this.draw();
+  }
+
+  /** Puts the keyboard into the lens that is shown. */
+  focus(): void {
+    this.lens.focus();
+  }
+
+  dispose(): void {
+    this.disconnect();
+    clearInterval(this.ticking);
+    cancelAnimationFrame(this.frame);
+    for (const lens of this.lenses.values()) {
+      lens.dispose();
+    }
+    this.detail.dispose();
+    this.header.dispose();
+    this.splitter.dispose();
+    this.state.dispose();
+  }
+
+  private get lens(): Lens {
+    const name = this.state.lens;
+    let lens = this.lenses.get(name);
+    if (!lens) {
+      lens = this.makeLens(name);
+      this.lenses.set(name, lens);
+    }
+    return lens;
+  }
+
+  private makeLens(name: LensName): Lens {
+    switch (name) {
+      case 'tree':
+        return new TreeLens(this.state);
+      case 'timeline':
+        return new TimelineLens(this.state);
+      case 'table':
+        return new TableLens(this.state);
+    }
+  }
+
+  private later(): void {
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0;
+      this.draw();
+    });
+  }
+
+  private draw(): void {
+    const { state, lens } = this;
+    const fresh = lens.node.parentElement !== this.stage;
+    if (fresh) {
+      this.stage.replaceChildren(lens.node);
+    }
+    this.layOut();
+    this.header.update();
+    this.toolbar.update();
+    this.notices.update();
+    lens.update();
+    if (fresh) {
+      lens.reveal();
+    }
+    if (state.detail) {
+      this.detail.update();
+    }
+    this.answer.update();
+    this.announcer.update();
+  }
+
+  private layOut(): void {
+    const { state } = this;
+    this.node.dataset['status'] = state.store.status;
+    setAttribute(this.node, 'data-detail', state.detail);
+    this.detail.node.hidden = !state.detail;
+    this.splitter.node.hidden = !state.detail;
+    if (!this.options.fill) {
+      this.node.style.setProperty('--rlm-height', `${String(this.options.height ?? 480)}px`);
+    }
+    setAttribute(this.stage, 'aria-labelledby', this.toolbar.tabId(state.lens));
+  }
+
+  // The keys of the run as a whole; a lens has taken its own before they come here.
+  private onKey(event: KeyboardEvent): void {
+    const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
+    if (event.defaultPrevented || (typing && event.key !== 'Escape')) {
+      event.stopPropagation();
+      return;
+    }
+    const act = this.actions()[pressed(event)];
+    if (act) {
+      act();
+      event.preventDefault();
+      event.stopPropagation();
+    }
+  }
+
+  private actions(): Readonly<Record<string, () => void>> {
+    const { state } = this;
+    const go = (key: string | null) => {
+      if (key !== null) {
+        state.select(key);
+        this.lens.update();
+        this.lens.reveal();
+      }
+    };
+    return {
+      '/': () => {
+        this.toolbar.focusSearch();
+      },
+      n: () => {
+        go(state.searching ? state.step(1) : null);
+      },
+      N: () => {
+        go(state.searching ? state.step(-1) : null);
+      },
+      e: () => {
+        go(state.nextFailure());
+      },
+      '[': () => {
+        go(state.sibling(-1));
+      },
+      ']': () => {
+        go(state.sibling(1));
+      },
+      f: () => {
+        state.setFollow(!state.follow);
+      },
+      ...Object.fromEntries(
+        LENSES.map((name, at) => [
+          String(at + 1),
+          () => {
+            state.setLens(name);
+          }
+        ])
+      ),
+      Enter: () => {
+        state.setDetail(true);
+        this.detail.update();
+        this.detail.focus();
+      },
+      Escape: () => {
+        this.escape();
+      }
+    };
+  }
+
+  private escape(): void {
+    const { state } = this;
+    if (this.toolbar.node.contains(document.activeElement) && state.searching) {
+      state.search = '';
+    } else if (state.detail && !this.options.fill) {
+      state.setDetail(false);
+    }
+    this.focus();
+  }
+}
