@@ -1,3 +1,4 @@
+/// <reference types="node" />
 /** The golden traces that pytest reads too, and what their trees come to. */
 
 import { readFileSync, readdirSync } from 'node:fs';
