@@ -1,3 +1,3 @@
-import { proseCells } from './plugin';
+import { runs } from './plugin';
 
-export default [proseCells];
+export default runs;

@@ -1,83 +1,92 @@
-import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
-import type { ICellModel } from '@jupyterlab/cells';
-import { INotebookTracker, type Notebook } from '@jupyterlab/notebook';
+import { ILabShell } from '@jupyterlab/application';
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette, MainAreaWidget } from '@jupyterlab/apputils';
+import { IJupyterWidgetRegistry } from '@jupyter-widgets/base';
+import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator } from '@jupyterlab/translation';
 
-import { cellMimeType } from './core/magic';
+import { addCommands } from './commands';
+import { TraceFactory, fileType, runTab } from './document';
+import { wordsOf } from './lab';
+import type { Lab } from './lab';
+import { Notebooks } from './notebooks';
+import { keepOutputs } from './outputs';
+import { proseCells } from './prose';
+import { Registry } from './registry';
+import { rendererFactory } from './renderer';
+import { PLUGIN_ID, Settings } from './settings';
+import { VERSION } from './version';
 
-type Cleanup = () => void;
-
-/** Edits cells that start with `%%rlm` as prose: coloured as Python, one apostrophe in a question is an open string. */
-export const proseCells: JupyterFrontEndPlugin<void> = {
-  id: 'rlm-kernel:prose-cells',
-  description: 'Edits %%rlm cells as Markdown.',
+/** The tree of a run in outputs, tabs and widgets, and the channel to the kernels behind it. */
+export const runs: JupyterFrontEndPlugin<void> = {
+  id: PLUGIN_ID,
+  description: 'Shows the runs of rlm_kernel.',
   autoStart: true,
-  requires: [INotebookTracker],
-  activate: (_app, tracker: INotebookTracker) => {
-    tracker.forEach(panel => {
-      watchNotebook(panel.content);
-    });
-    tracker.widgetAdded.connect((_tracker, panel) => {
-      watchNotebook(panel.content);
+  requires: [IRenderMimeRegistry],
+  optional: [
+    INotebookTracker,
+    ISettingRegistry,
+    ITranslator,
+    ICommandPalette,
+    ILabShell,
+    IJupyterWidgetRegistry
+  ],
+  activate: (
+    app: JupyterFrontEnd,
+    rendermime: IRenderMimeRegistry,
+    tracker: INotebookTracker | null,
+    stored: ISettingRegistry | null,
+    translator: ITranslator | null,
+    palette: ICommandPalette | null,
+    shell: ILabShell | null,
+    widgets: IJupyterWidgetRegistry | null
+  ) => {
+    const words = wordsOf(translator);
+    const registry = new Registry(VERSION, words);
+    const notebooks = tracker && new Notebooks(tracker, registry, VERSION);
+    const settings = new Settings();
+    const lab: Lab = {
+      registry,
+      notebooks,
+      settings,
+      words,
+      rendermime,
+      panels: new Set(),
+      openTab:
+        shell &&
+        ((run, held) => {
+          shell.add(new MainAreaWidget({ content: runTab(lab, run, held) }), 'main');
+        })
+    };
+    // Before any notebook is opened: each takes a copy of the renderers that there are.
+    rendermime.addFactory(rendererFactory(lab));
+    app.docRegistry.addFileType(fileType(lab));
+    const files = new TraceFactory(lab, app.serviceManager.contents);
+    // JupyterLab's own class does not fit its interface where an optional field must not be undefined.
+    app.docRegistry.addWidgetFactory(files as DocumentRegistry.WidgetFactory);
+    addCommands(app, lab, tracker, palette);
+    if (stored) {
+      settings.load(stored).catch((error: unknown) => {
+        console.warn('rlm_kernel goes by its default settings:', error);
+      });
+    }
+    if (tracker && notebooks) {
+      keepOutputs(notebooks);
+      proseCells(tracker, settings);
+      NotebookActions.executed.connect((_actions, { notebook, cell }) => {
+        // The cell may have loaded the package.
+        if (cell.model.sharedModel.getSource().includes('rlm')) {
+          notebooks.around(notebook.node)?.kernel.open();
+        }
+      });
+    }
+    widgets?.registerWidget({
+      name: 'rlm-kernel',
+      version: VERSION,
+      exports: async () => (await import('./widget')).widgetClasses(lab)
     });
   }
 };
-
-function watchNotebook(notebook: Notebook): void {
-  let stop = watchCells(notebook);
-  notebook.modelChanged.connect(() => {
-    stop();
-    stop = watchCells(notebook);
-  });
-  notebook.disposed.connect(() => {
-    stop();
-  });
-}
-
-function watchCells(notebook: Notebook): Cleanup {
-  const cells = notebook.model?.cells;
-  if (!cells) {
-    return () => undefined;
-  }
-  const watched = new Map<ICellModel, Cleanup>();
-  const follow = () => {
-    const present = new Set(cells);
-    for (const [cell, stop] of watched) {
-      if (!present.has(cell)) {
-        stop();
-        watched.delete(cell);
-      }
-    }
-    for (const cell of present) {
-      if (cell.type === 'code' && !watched.has(cell)) {
-        watched.set(cell, watchCell(cell, notebook));
-      }
-    }
-  };
-  cells.changed.connect(follow);
-  follow();
-  return () => {
-    cells.changed.disconnect(follow);
-    watched.forEach(stop => {
-      stop();
-    });
-    watched.clear();
-  };
-}
-
-function watchCell(cell: ICellModel, notebook: Notebook): Cleanup {
-  const apply = () => {
-    cell.mimeType = cellMimeType({
-      source: cell.sharedModel.getSource(),
-      current: cell.mimeType,
-      code: notebook.codeMimetype
-    });
-  };
-  cell.contentChanged.connect(apply);
-  // The notebook gives every code cell its language's type again when the kernel says what that language is.
-  cell.mimeTypeChanged.connect(apply);
-  apply();
-  return () => {
-    cell.contentChanged.disconnect(apply);
-    cell.mimeTypeChanged.disconnect(apply);
-  };
-}
