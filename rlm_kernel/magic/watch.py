@@ -7,6 +7,7 @@ import time
 
 from IPython.core.display_functions import DisplayHandle, display
 
+from rlm_kernel.engine.prompts import HURRY
 from rlm_kernel.errors import LimitExceeded, NoAnswer, RLMError
 from rlm_kernel.run import Run
 from rlm_kernel.views import live_bundle, mime_bundle
@@ -80,6 +81,8 @@ def _wait(run: Run, inline_kb: int) -> RLMError | None:
 def explain(error: RLMError) -> str:
     """The error in a line, with what the user still has and can do."""
     kept = "The tree above and its trace are kept."
+    if isinstance(error, NoAnswer) and HURRY in str(error):
+        return f"{error} {kept} Run the cell again and let it work longer, or ask a narrower question."
     if isinstance(error, NoAnswer | LimitExceeded):
         return f"{error} {kept} Raise a limit (--max-turns, --max-calls, …) or ask a narrower question."
     return f"{error} {kept}"

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from rlm_kernel.text import visible
-from rlm_kernel.trace import MODE_LABELS, Call, Trace, Turn, Usage
+from rlm_kernel.trace import (
+    MODE_LABELS,
+    Call,
+    CodeExecuted,
+    ModelReplied,
+    Trace,
+    Turn,
+    Usage,
+    Variable,
+    VariableChanges,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,18 +33,23 @@ def rollups(root: Call) -> dict[str, Rollup]:
     """The roll-up of every call by id, in one pass from the leaves up."""
     out: dict[str, Rollup] = {}
     for call in reversed(list(root.walk())):
-        below = [out[sub.id] for sub in call.calls]
-        failed = sum(part.failed for part in below) + sum(sub.status in BAD for sub in call.calls)
-        out[call.id] = Rollup(
-            calls=len(below) + sum(part.calls for part in below),
-            usage=Usage.sum([call.usage, *(part.usage for part in below)]),
-            failed=failed,
-        )
+        out[call.id] = _together(call.calls, out, call.usage)
     return out
+
+
+def _together(calls: list[Call], below: dict[str, Rollup], own: Usage) -> Rollup:
+    parts = [below[call.id] for call in calls]
+    return Rollup(
+        calls=len(parts) + sum(part.calls for part in parts),
+        usage=Usage.sum([own, *(part.usage for part in parts)]),
+        failed=sum(part.failed for part in parts) + sum(call.status in BAD for call in calls),
+    )
 
 
 _FENCES = ("```", "~~~")
 _TRIES = 20
+_MODELS = 5
+MAX_DOTS = 60
 BAD = ("failed", "interrupted", "cut off")
 MARKS = {
     "running": "○",
@@ -163,12 +178,112 @@ def batch_facts(batch: list[Call]) -> str:
     return ", ".join(f"{found.count(status):,} {status}" for status in order if status in found)
 
 
+def strip(batch: list[Call]) -> str:
+    """A sign for each call of a batch, as far as there is room: `✓✓✗✓`."""
+    more = f" +{len(batch) - MAX_DOTS:,}" if len(batch) > MAX_DOTS else ""
+    return "".join(MARKS[call.status] for call in batch[:MAX_DOTS]) + more
+
+
+def batch_figures(batch: list[Call], below: dict[str, Rollup]) -> list[str]:
+    """The figures of a batch's row: time, calls below its calls, tokens, cost, failures inside its calls."""
+    total = _together(batch, below, Usage())
+    ends = [call.end for call in batch if call.end is not None]
+    took = max(ends) - min(call.start for call in batch) if len(ends) == len(batch) else None
+    inside = total.calls - len(batch)
+    failed = sum(below[call.id].failed for call in batch)
+    parts = [
+        seconds(took),
+        count(inside, "sub-call") if inside else "",
+        tokens(total.usage),
+        cost(total.usage),
+    ]
+    return [part for part in [*parts, f"{failed:,} failed inside" if failed else ""] if part]
+
+
+def turn_figures(turn: Turn, below: dict[str, Rollup]) -> list[str]:
+    """The figures of a turn's row: time, its sub-calls and those below them, tokens, cost, retries, failures."""
+    reply, calls = turn.reply, [call for block in turn.blocks for call in block.calls]
+    total = _together(calls, below, reply.usage if reply else Usage())
+    parts = [
+        seconds(_took(turn)),
+        count(total.calls, "sub-call") if total.calls else "",
+        tokens(total.usage),
+        cost(total.usage),
+        f"retried {reply.retries}×" if reply and reply.retries else "",
+        ending(reply) if reply else "",
+        f"{total.failed:,} failed inside" if total.failed else "",
+    ]
+    return [part for part in parts if part]
+
+
+def _took(turn: Turn) -> float | None:
+    if turn.reply is None or any(block.executed is None for block in turn.blocks):
+        return None
+    ends = [block.executed.t for block in turn.blocks if block.executed]
+    start = turn.asked_at if turn.messages else turn.reply.t - turn.reply.seconds
+    return max([turn.reply.t, *ends]) - start
+
+
+def ending(reply: ModelReplied) -> str:
+    """How a reply ended, where it did not end by itself."""
+    if reply.finish_reason in ("", "stop"):
+        return ""
+    cut_short = reply.finish_reason == "length"
+    return "cut off by the length limit" if cut_short else f"ended by: {line(reply.finish_reason, 40)}"
+
+
+def models_told(call: Call) -> str:
+    """The model asked for and those that answered, where they differ."""
+    asked = call.started.model
+    answered = dict.fromkeys(turn.reply.model for turn in call.turns if turn.reply and turn.reply.model)
+    if not set(answered) - {asked}:
+        return ""
+    names = [line(name, 80) for name in answered][:_MODELS]
+    more = [f"{len(answered) - _MODELS:,} more"] if len(answered) > _MODELS else []
+    return f"Model asked for: {line(asked, 80)}; answered: {', '.join([*names, *more])}"
+
+
 def label(trace: Trace) -> str:
     """What a person must know about where the replies came from; empty for a live model."""
     modes = {turn.reply.mode for call in trace.walk() for turn in call.turns if turn.reply}
     if trace.started:
         modes.add(trace.started.mode)
     return "; ".join(MODE_LABELS[mode] for mode in sorted(modes) if MODE_LABELS[mode])
+
+
+def result(call: Call) -> str:
+    """What a call came to, in a line: `→ the sum of p1`, `✗ ServerFailed: 500`."""
+    if call.error:
+        return f"✗ {line(str(call.error), 60)}"
+    return f"→ {line(call.answer, 60)}" if call.answer else ""
+
+
+def unseen(done: CodeExecuted) -> list[str]:
+    """What a block wrote that did not go to the model as it was."""
+    streams = (("stdout", done.stdout, done.stdout_chars), ("stderr", done.stderr, 0))
+    return [
+        f"Raw {name}: {count(max(chars, len(text)), 'character')}, not all shown to the model; the trace has more."
+        for name, text, chars in streams
+        if text.rstrip("\n") not in done.shown
+    ]
+
+
+def variables_line(changes: VariableChanges) -> str:
+    """What a block did to its variables: `+parts: list (5), ~answer: dict, −old`."""
+    names = [f"+{_variable(item)}" for item in changes.added]
+    names += [f"~{_variable(item)}" for item in changes.changed]
+    return ", ".join([*names, *(f"−{name}" for name in changes.removed)])
+
+
+def _variable(item: Variable) -> str:
+    return f"{item.name}: {item.type}{f' ({item.size})' if item.size else ''}"
+
+
+def answer_note(trace: Trace) -> str:
+    """What a person must know about the answer: where its replies came from, and how it came about at a limit."""
+    root = trace.root
+    how = line(root.how, 200) if root and root.status == "exhausted" else ""
+    return "; ".join(part for part in (how, label(trace)) if part)
 
 
 def elapsed(trace: Trace) -> float | None:
@@ -180,20 +295,29 @@ __all__ = [
     "BAD",
     "MARKS",
     "Rollup",
+    "answer_note",
     "batch_facts",
+    "batch_figures",
     "code_line",
     "cost",
     "count",
     "elapsed",
+    "ending",
     "facts",
     "figures",
     "groups",
     "label",
     "line",
     "model_name",
+    "models_told",
+    "result",
     "rollups",
     "said",
     "seconds",
+    "strip",
     "ticking",
     "tokens",
+    "turn_figures",
+    "unseen",
+    "variables_line",
 ]

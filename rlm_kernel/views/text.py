@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from rlm_kernel.text import cut, visible
-from rlm_kernel.trace import MODE_LABELS, Call, Trace, Turn
+from rlm_kernel.trace import MODE_LABELS, Block, Call, Trace, Turn
+from rlm_kernel.views.outputs import output_line, outputs_of
 from rlm_kernel.views.summary import (
     BAD,
     MARKS,
     Rollup,
+    answer_note,
     batch_facts,
     code_line,
     count,
@@ -18,14 +20,15 @@ from rlm_kernel.views.summary import (
     label,
     line,
     model_name,
+    models_told,
     rollups,
     seconds,
+    strip,
     ticking,
 )
 
 SHOWN_OF_BATCH = 2
 MAX_LINES = 200
-MAX_DOTS = 60
 ANSWER_CHARS = 20_000
 
 
@@ -55,7 +58,7 @@ def _status(trace: Trace, root: Call, now: float | None) -> str:
 def _foot(trace: Trace) -> list[str]:
     end, out = trace.tree.end, []
     if end and end.answer is not None:
-        tag = label(trace)
+        tag = answer_note(trace)
         out.append(
             f"Answer    {visible(cut(end.answer, ANSWER_CHARS))}" + (f"\n          [{tag}]" if tag else "")
         )
@@ -72,6 +75,8 @@ def call_text(call: Call) -> str:
     modes = {MODE_LABELS[turn.reply.mode] for turn in call.turns if turn.reply} - {""}
     tag = f"  [{'; '.join(sorted(modes))}]" if modes else ""
     parts = [f"{call.id} {call.kind} {call.model}  {' · '.join(facts(call, below))}{tag}"]
+    models = models_told(call)
+    parts += [models] if models else []
     if call.kind == "llm":
         parts.append(f"── prompt\n{call.prompt}")
     for turn in call.turns:
@@ -79,7 +84,9 @@ def call_text(call: Call) -> str:
         if turn.reply:
             parts.append(f"── reply\n{turn.reply.text or turn.reply.error}")
     if call.turns and call.turns[-1].blocks:
-        last = [block.executed.shown for block in call.turns[-1].blocks if block.executed]
+        last = []
+        for block in call.turns[-1].blocks:
+            last += [*([block.executed.shown] if block.executed else []), *_outputs(block)]
         parts.append("── output of the last turn\n" + "\n".join(last))
     if call.answer is not None and call.kind == "rlm":
         parts.append(f"── answer, from {call.how}\n{call.answer}")
@@ -123,19 +130,24 @@ class _Rows:
                 rows.append([f"✗ {line(str(block.executed.error), 100)}"])
             elif block.executed and block.executed.stdout:
                 rows.append([f"→ {line(block.executed.stdout, 100)}"])
+            rows += [[f"→ {told}"] for told in _outputs(block)]
         return [f"turn {turn.number}  {first}", *_branch(rows)]
 
     def _group(self, group: list[Call], place: int) -> list[str]:
         if len(group) == 1:
             return self.call(group[0])
-        dots = "".join(MARKS[call.status] for call in group[:MAX_DOTS])
-        more = f" +{len(group) - MAX_DOTS:,}" if len(group) > MAX_DOTS else ""
-        head = f"{group[0].id}…{group[-1].id} batch of {len(group)} {group[0].kind}  {batch_facts(group)}  {dots}{more}"
+        ids = f"{group[0].id}…{group[-1].id}"
+        head = f"{ids} batch of {len(group)} {group[0].kind}  {batch_facts(group)}  {strip(group)}"
         few = 0 if place else SHOWN_OF_BATCH  # one batch of a block is an example for the others
         shown = [call for at, call in enumerate(group) if at < few or call.status in BAD][:10]
         rows = [self.call(call) for call in shown]
         rest = len(group) - len(shown)
         return [head, *_branch([*rows, [f"… {rest:,} more"]] if rest and rows else rows)]
+
+
+def _outputs(block: Block) -> list[str]:
+    shown, more = outputs_of(block)
+    return [*map(output_line, shown), *([count(more, "more output")] if more else [])]
 
 
 def _branch(rows: list[list[str]]) -> list[str]:

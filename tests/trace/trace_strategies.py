@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import json
 import types
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -21,6 +24,7 @@ from rlm_kernel.trace import (
     Message,
     ModelAsked,
     ModelReplied,
+    RichOutput,
     RunFinished,
     RunStarted,
     Site,
@@ -85,6 +89,64 @@ class Plan:
     turns: list[list[list[list[Plan]]]] = field(default_factory=list)
 
 
+def png(data: bytes, width: int = 2, height: int = 2) -> str:
+    """What begins as a PNG image of that size does, in base64."""
+    size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    return base64.b64encode(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + size + data).decode()
+
+
+TABLE = "application/vnd.rlm.table+json"
+BASE64 = st.binary(max_size=200).map(lambda data: base64.b64encode(data).decode())
+JPEG = st.binary(max_size=200).map(lambda data: base64.b64encode(b"\xff\xd8\xff" + data).decode())
+SLY = st.sampled_from(
+    [
+        "<script>alert(1)</script>",
+        '" onerror="alert(1)',
+        "javascript:alert(1)",
+        "\u202e\u200b\x1b[31m",
+        "</td></table><img src=x onerror=alert(1)>",
+        "[" * 5000,
+        '{"columns":["a"],"rows":[["b"]],"index":null,"total_rows":1e999,"total_columns":NaN}',
+    ]
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> str:
+    """A table that is sound."""
+    cell = TEXT | SLY.filter(lambda text: len(text) <= 200)
+    width, height = draw(st.integers(0, 12)), draw(st.integers(0, 25))
+    columns = draw(st.lists(cell, min_size=width, max_size=width))
+    row = draw(st.lists(cell, min_size=width, max_size=width))
+    index = draw(st.none() | st.just(["i"] * height))
+    rows = {"columns": columns, "rows": [row] * height, "index": index}
+    more = draw(st.integers(0, 20_000))
+    return json.dumps({**rows, "total_rows": height + more, "total_columns": width + more})
+
+
+def _damaged(text: str, at: float, sly: str) -> str:
+    place = int(at * len(text))
+    return text[:place] + sly + text[place + 1 :]
+
+
+PNGS = st.builds(png, st.binary(max_size=200) | st.just(b"\0" * 20_000))
+SOUND = st.one_of(
+    st.tuples(st.just("image/png"), PNGS),
+    st.tuples(st.just("image/jpeg"), JPEG),
+    st.tuples(st.just(TABLE), tables()),
+)
+HOSTILE = st.tuples(
+    st.sampled_from(["image/png", "image/jpeg", "image/svg+xml", "text/html", TABLE, ""]) | SLY | TEXT,
+    SLY
+    | TEXT
+    | BASE64
+    | JSON.map(json.dumps)
+    | st.builds(_damaged, PNGS | tables(), st.floats(0, 0.999), SLY),
+)
+OUTPUT = st.lists(SOUND | HOSTILE, max_size=2).map(lambda pairs: RichOutput(data=dict(pairs)))
+"""A rich output, sound or not."""
+
+
 def _rlm(inner: st.SearchStrategy[Plan]) -> st.SearchStrategy[Plan]:
     batches = st.lists(inner, min_size=1, max_size=3)
     blocks = st.lists(batches, max_size=2)
@@ -96,12 +158,17 @@ PLAN = _rlm(st.recursive(st.builds(Plan, st.just("llm"), TEXT), _rlm, max_leaves
 RANDOM = st.randoms(use_true_random=False)
 
 
-def told(plan: Plan, random: Random) -> list[Event]:
-    """The events of a run of that plan, the calls of a batch interleaved by chance."""
+def told(plan: Plan, random: Random, outputs: Sequence[RichOutput] = ()) -> list[Event]:
+    """The events of a run of that plan, the calls of a batch interleaved by chance, and these outputs in every
+    block."""
     start = RunStarted(
         run_id="r", query=plan.text, started="", version="", mode="scripted", isolation="worker"
     )
-    return [start, *_call(plan, "0", {}, random), RunFinished(status="finished", answer=plan.text)]
+    events = [start, *_call(plan, "0", {}, random), RunFinished(status="finished", answer=plan.text)]
+    return [
+        dataclasses.replace(event, outputs=tuple(outputs)) if isinstance(event, CodeExecuted) else event
+        for event in events
+    ]
 
 
 def _call(plan: Plan, call_id: str, place: dict[str, Any], random: Random) -> list[Event]:

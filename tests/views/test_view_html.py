@@ -2,13 +2,25 @@
 
 import dataclasses
 import re
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given, settings
-from trace_examples import STORIES, Story, answered, batch, cut_off, error, fenced, nested, one_call, wide
+from trace_examples import (
+    STORIES,
+    Story,
+    answered,
+    batch,
+    cut_off,
+    error,
+    exhausted,
+    fenced,
+    nested,
+    one_call,
+    wide,
+)
 from trace_strategies import PLAN, RANDOM, Plan, told
 from view_checks import LIST, hidden, read
 
@@ -45,10 +57,12 @@ def test_one_call() -> None:
         f"{LIST}<li><details open>"
         "<summary><b>0 rlm</b> big · ✓ finished · 0.70 s · 280 → 32 tokens · $0.0030</summary>"
         "<div>Context papers: list of 3 str, 1,200 characters</div>"
-        f"{LIST}<li><details><summary><b>Turn 1</b> · <code>print(len(context))</code></summary>"
+        f"{LIST}<li><details><summary><b>Turn 1</b> · <code>print(len(context))</code> → 3"
+        " <small>· 0.20 s · 120 → 12 tokens · $0.0010</small></summary>"
         "<div><b>Block 1 · 0.10 s</b></div><pre><code>print(len(context))</code></pre><p></p>"
         "<div><b>Output, as the model saw it</b></div><pre>3\n</pre><p></p></details></li>"
-        "<li><details><summary><b>Turn 2</b> · <code>answer[&quot;content&quot;] = &quot;1 and 3&quot;</code></summary>"
+        "<li><details><summary><b>Turn 2</b> · <code>answer[&quot;content&quot;] = &quot;1 and 3&quot;</code>"
+        " <small>· 0.20 s · 160 → 20 tokens · $0.0020</small></summary>"
         "<div><b>Block 1 · 0.10 s</b></div>"
         "<pre><code>answer[&quot;content&quot;] = &quot;1 and 3&quot;\nanswer[&quot;ready&quot;] = True</code></pre><p></p>"
         "<p>Variables: ~answer: dict</p></details></li></ul></details></li></ul>\n"
@@ -358,13 +372,63 @@ def test_an_answer_says_when_no_live_model_gave_it(mode: Mode) -> None:
     assert f"<p><b>Answer</b>{note}</p><p>1 and 3</p>" in html_tree(answered(mode))
 
 
+def rows(trace: Trace) -> list[str]:
+    """What stands in the rows of a tree while they are closed."""
+    return [
+        unescape(re.sub("<.*?>", "", row)) for row in re.findall("<summary>(.*?)</summary>", html_tree(trace))
+    ]
+
+
 def test_an_unknown_price_is_not_shown_as_nothing() -> None:
-    assert "$" not in html_tree(nested())
+    assert [row for row in rows(nested()) if "$" in row] == [
+        'Turn 2 · FINAL("1 and 3") · 0.20 s · 150 → 8 tokens · $0.0020'
+    ]
 
 
 def test_a_batch_says_how_it_stands() -> None:
-    html = html_tree(batch())
-    assert "<summary><b>0.1.1…0.1.5</b> batch of 5 llm · 4 finished, 1 failed</summary>" in html
+    assert rows(batch())[2] == (
+        "0.1.1…0.1.5 batch of 5 llm · 4 finished, 1 failed · 1.40 s · 400 → 40 tokens · line 1 ✓✓✓✗✓"
+    )
+
+
+def test_a_large_batch_has_a_sign_for_its_first_calls() -> None:
+    assert rows(wide(100, batched=True))[2].endswith(f"line 1 {'✓' * 60} +40")
+
+
+def test_closed_rows_tell_what_is_below_them_and_what_came_of_it() -> None:
+    assert rows(nested())[:4] == [
+        "0 rlm big · ✓ finished · 1.50 s · 2 sub-calls · 460 → 39 tokens",
+        'Turn 1 · found = rlm_query("Check paper 1") → It is not. · 1.00 s · 2 sub-calls · 310 → 31 tokens',
+        "0.1.1 rlm big · ✓ finished · 0.70 s · 1 sub-call · 190 → 19 tokens · line 1 — Check paper 1 → It is not.",
+        'Turn 1 · FINAL(llm_query("Is it true?")) · 0.50 s · 1 sub-call · 190 → 19 tokens',
+    ]
+
+
+def test_closed_rows_tell_what_failed_inside() -> None:
+    assert rows(batch())[1].endswith("5 sub-calls · 500 → 50 tokens · 1 failed inside")
+    assert rows(batch())[6].endswith("retried 3× — Sum up p4 ✗ ServerFailed: 500 after 3 retries")
+    assert rows(error())[1].startswith("Turn 1 · ✗ failed · print(contxt) ✗ NameError: name 'contxt' is not")
+
+
+def test_a_turn_whose_reply_was_tried_again_or_cut_short_says_so() -> None:
+    story = Story()
+    story.root()
+    story.reply("0", 1, "So it", retries=2, finish_reason="length")
+    html = html_tree(story.end(answer="x"))
+    assert "retried 2× · cut off by the length limit</small></summary>" in html
+    assert "<div><b>Reply (cut off by the length limit)</b></div><p>So it</p>" in html
+
+
+def test_a_reply_by_another_model_than_the_one_asked_for_says_so() -> None:
+    story = Story()
+    story.root()
+    story.reply("0", 1, "x", model="big-2026")
+    assert "<div>Model asked for: big; answered: big-2026</div>" in html_tree(story.end())
+    assert "Model asked for" not in html_tree(one_call())
+
+
+def test_an_answer_at_a_limit_says_how_it_came_about() -> None:
+    assert "<p><b>Answer</b> <i>(plain text of the last turn)</i></p>" in html_tree(exhausted())
 
 
 def test_a_warning_is_shown() -> None:
@@ -402,8 +466,8 @@ def test_the_check_of_these_tests_allows_one_attribute_only(markup: str) -> None
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_a_tree_has_no_attribute_but_the_one_of_its_lists(name: str) -> None:
-    html = html_tree(STORIES[name](None))
+def test_a_tree_has_no_attribute_but_the_one_of_its_lists_and_figures(name: str) -> None:
+    html = re.sub("<img [^>]*>", "", html_tree(STORIES[name](None)))
     assert re.findall(r"<\w+ [^>]*>", html.replace("<details open>", "")) == [LIST] * html.count("<ul")
 
 
@@ -486,12 +550,13 @@ def test_an_error_of_a_sub_call_is_always_shown() -> None:
     story.finish("0.1.1", "failed", error=lost)
     story.finish("0", "failed", error=lost)
     html = html_tree(story.end("failed", error=lost))
-    assert html.count("E: lost") == 2
+    assert "<div><b>Error</b></div><pre>E: lost</pre>" in html
+    assert "<p><b>Error</b></p><p>E: lost</p>" in html
 
 
 def test_a_turn_whose_model_failed_is_one_line() -> None:
     html = html_tree(error())
-    assert "<li><b>Turn 2</b> · ✗ ServerUnreachable: no connection</li>" in html
+    assert "<li><b>Turn 2</b> · ✗ ServerUnreachable: no connection · retried 3×</li>" in html
 
 
 # Turns and blocks
@@ -525,6 +590,25 @@ def test_a_block_with_something_to_say_has_its_output(done: dict[str, Any]) -> N
     html = block_html(**done)
     assert "<div><b>Output, as the model saw it</b></div><pre>" in html
     assert "3\n</pre>" in html
+
+
+def test_output_that_was_cut_for_the_model_is_told_apart() -> None:
+    html = block_html(
+        stdout="a" * 3000, stderr="b", shown="aa… 2,996 characters left out …aa", stdout_chars=9000
+    )
+    assert "<div>Raw stdout: 9,000 characters, not all shown to the model; the trace has more.</div>" in html
+    assert "<div>Raw stderr: 1 character, not all shown to the model; the trace has more.</div>" in html
+    assert "aaa" not in html.split("<summary>")[2].split("</summary>")[1]
+    assert "Raw" not in block_html(stdout="3\n", shown="Block 1 printed (2 characters):\n3")
+
+
+def test_variables_have_their_sizes() -> None:
+    changes = VariableChanges(
+        added=(Variable(name="parts", type="list", size="5"),),
+        changed=(Variable(name="n", type="int"),),
+        removed=("old",),
+    )
+    assert "<p>Variables: +parts: list (5), ~n: int, −old</p>" in block_html(variables=changes)
 
 
 def test_a_call_that_waits_says_for_what() -> None:

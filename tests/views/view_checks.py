@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-FRAGMENT = {"b", "br", "code", "details", "div", "i", "li", "p", "pre", "small", "summary", "ul"}
+TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
+FRAGMENT = TABLE | {
+    "b",
+    "br",
+    "code",
+    "details",
+    "div",
+    "i",
+    "img",
+    "li",
+    "p",
+    "pre",
+    "small",
+    "summary",
+    "ul",
+}
 DOCUMENT = FRAGMENT | {"body", "head", "html", "meta", "title"}
 ATTRIBUTES = {
     "details": [[], [("open", None)]],
@@ -15,9 +31,24 @@ ATTRIBUTES = {
     "meta": [[("charset", "utf-8")], [("name", "color-scheme"), ("content", "light dark")]],
 }
 LIST = '<ul style="list-style-type:none">'
+IMAGE = re.compile(
+    r'<img alt="figure, [0-9,]+ (?:KB|bytes?)" src="data:image/(?:png|jpeg);base64,[A-Za-z0-9+/]+={0,2}">'
+)
 INLINE = {"b", "code", "i", "small"}
-VOID = {"br", "meta"}
-PARENTS = {"br": {"p"}, "li": {"ul"}, "summary": {"details"}, "pre": {"", "div", "details"}}
+VOID = {"br", "img", "meta"}
+PARENTS = {
+    "br": {"p"},
+    "img": {"div"},
+    "li": {"ul"},
+    "summary": {"details"},
+    "pre": {"", "div", "details"},
+    "table": {"details"},
+    "thead": {"table"},
+    "tbody": {"table"},
+    "tr": {"thead", "tbody"},
+    "th": {"tr"},
+    "td": {"tr"},
+}
 
 
 @dataclass
@@ -37,7 +68,10 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag in self.allowed, f"<{tag}> is not one of ours"
-        assert attrs in ATTRIBUTES.get(tag, [[]]), f"<{tag}> has {attrs}"
+        if tag == "img":
+            assert IMAGE.fullmatch(self.get_starttag_text() or ""), "an image is written in one way"
+        else:
+            assert attrs in ATTRIBUTES.get(tag, [[]]), f"<{tag}> has {attrs}"
         assert tag != "ul" or self.get_starttag_text() == LIST, "a list is written in one way"
         parent = self.stack[-1] if self.stack else ""
         assert parent in PARENTS.get(tag, {parent}), f"<{tag}> inside <{parent}>"
