@@ -1,8 +1,9 @@
 """Golden traces: `python tests/trace/make_golden.py --write` writes them; without the flag it says what differs.
 
 Each story of `trace_examples` becomes `golden/<name>.rlm.jsonl`, the file a run like that leaves on disk,
-`golden/<name>.txt`, the text tree that a reader of the file sees, and `golden/<name>.tree.json`, its calls with their
-roll-ups, which the front end's tests read too. Read the difference before you commit it.
+`golden/<name>.txt`, the text tree that a reader of the file sees, `golden/<name>.tree.json`, its calls with their
+roll-ups, and `golden/<name>.ipynb`, the run as a notebook. The front end's tests read them too. Read the difference
+before you commit it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from trace_examples import STORIES
 
 from rlm_kernel.trace import SUFFIX, Call, Trace, Turn, load
 from rlm_kernel.views import text_tree
+from rlm_kernel.views.notebook import notebook_json
 from rlm_kernel.views.summary import code_line, groups, line, rollups
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -35,6 +37,7 @@ def golden(name: str) -> dict[str, bytes]:
             path.name: path.read_bytes(),
             f"{name}.txt": f"{text_tree(trace)}\n".encode(),
             f"{name}.tree.json": f"{tree}\n".encode(),
+            f"{name}.ipynb": notebook_json(trace).encode(),
         }
 
 

@@ -6,11 +6,13 @@ Every clock reading is a tenth of a second after the one before, so times are th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from rlm_kernel.repl.rich import TABLE, table_json
 from rlm_kernel.trace import (
     Batch,
     CallFinished,
@@ -24,6 +26,7 @@ from rlm_kernel.trace import (
     ModelAsked,
     ModelReplied,
     Recorder,
+    RichOutput,
     RunFinished,
     RunStarted,
     Site,
@@ -277,6 +280,47 @@ def unicode(path: Path | None = None) -> Trace:
     return story.end(answer="1 und 3 — 第三 \ud83d")
 
 
+MARKUP = "</script><img src=x onerror=alert(1)> & [x](javascript:alert(1)) $x$ `` ``` <!--"
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def rich(path: Path | None = None) -> Trace:
+    """Two blocks in a turn, a figure, a table, everything a block can print, and markup in every text."""
+    first = f"print({MARKUP!r})\nfound = llm_query_batched(['a'] * 5)"
+    table = table_json(["paper", MARKUP], [["1", MARKUP], ["2", "a\tb\nc"]], ["x", "y"], 5000, 2)
+    outputs = (RichOutput(data={"image/png": DOT}), RichOutput(data={TABLE: table}))
+    lost = ErrorInfo(type="Wrong", message=MARKUP, traceback=f"line 1, in <block 2>\n{MARKUP}")
+    story = Story(
+        f"# Which?\n{MARKUP}\n\x85", mode="demo", path=path, settings={"$text": MARKUP, "a": [{"$b": 1}]}
+    )
+    story.root()
+    story.ask("0", 1, SYSTEM, MARKUP)
+    text = f"First.\n{MARKUP}\n{fenced(first)}\nThen:\n~~~python\nraise Wrong\n~~~\n\x1f"
+    story.reply(
+        "0", 1, text, reasoning=f"````\n{MARKUP}", usage=used(1234, 10, 0.03125), finish_reason="length"
+    )
+    for index in range(5):
+        place = Batch(id="0.1.1", index=index, size=5)
+        story.llm(
+            f"0.1.{index + 1}",
+            f"```\n{MARKUP} 🧪",
+            batch=place,
+            site=Site(block=1, line=2, code=first),
+        )
+        story.reply(f"0.1.{index + 1}", 1, f"`{index}`", usage=replace(used(), estimated=True))
+        story.finish(f"0.1.{index + 1}", how="reply")
+    story.code("0", 1, first, stdout=f"{MARKUP}\n", stderr="a warning", outputs=outputs)
+    story.code("0", 1, "raise Wrong", block=2, error=lost, shown=f"Wrong: {MARKUP}", seconds=0.125)
+    story.llm("0.1.6", "--", site=Site(block=2, line=1, code="llm_query('-')"), depth_capped=True)
+    story.reply("0.1.6", 1, "")
+    story.finish("0.1.6", how="reply")
+    story.ask("0", 2, f"Block 2 failed:\n{MARKUP}")
+    story.reply("0", 2, fenced("FINAL('1')"), seconds=12.5)
+    story.code("0", 2, "FINAL('1')")
+    story.finish("0", answer=f"{MARKUP}\n```\n1", how="FINAL")
+    return story.end(answer=f"{MARKUP}\n```\n1")
+
+
 STORIES: dict[str, Callable[[Path | None], Trace]] = {
     "one-call": one_call,
     "nested": nested,
@@ -285,6 +329,7 @@ STORIES: dict[str, Callable[[Path | None], Trace]] = {
     "exhausted": exhausted,
     "cut-off": cut_off,
     "unicode": unicode,
+    "rich": rich,
 }
 
 

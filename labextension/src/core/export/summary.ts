@@ -1,0 +1,176 @@
+/**
+ * The words of `rlm_kernel/views/summary.py`, character by character: what is exported here is what the kernel would
+ * write. So they are in English whatever language JupyterLab is in, and count characters as Python does.
+ */
+
+import { MARKS, modeLabel, thousands } from '../format';
+import type { RunStore } from '../model/store';
+import { visible } from '../text';
+import type { Call, Total, Turn } from '../trace/call';
+import type { ErrorInfo, Usage } from '../trace/wire';
+import { ENGLISH } from '../words';
+
+// What Python takes for a line's end and for white space; a browser's `trim` takes other characters.
+const LINE = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/g; // eslint-disable-line no-control-regex
+const SPACE = '[\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
+const BEFORE = new RegExp(`^${SPACE}+`);
+const AFTER = new RegExp(`${SPACE}+$`);
+const DECORATION = /^[ \t`#*\-=]*$/;
+const FENCE = /^(?:```|~~~)/;
+const TRIES = 20;
+
+/** The first line that says something, cut to `limit`. */
+export function line(text: string, limit = 90): string {
+  let found: string | undefined;
+  for (const part of lines(text)) {
+    if (!DECORATION.test(part) && !FENCE.test(strip(part))) {
+      found = strip(part);
+      break;
+    }
+  }
+  const first = visible(head(found ?? strip(text), limit + 1));
+  return chars(first) <= limit ? first : `${head(first, limit - 1)}…`;
+}
+
+/** The reply of the turn without the blocks that ran, which are shown by themselves. */
+export function said(turn: Turn): string {
+  let text = (turn.reply?.text ?? '').replaceAll('\r\n', '\n');
+  for (const block of turn.blocks) {
+    const code = (block.executed?.code ?? '').replace(/^\n+/, '').replace(/\n+$/, '');
+    const found = fencedPlace(text, code);
+    if (!found) {
+      return text;
+    }
+    text = text.slice(0, found[0]) + text.slice(found[1]);
+  }
+  return strip(text);
+}
+
+/** A duration as a person says it: `0.31 s`, `2 min 5 s`. */
+export function seconds(value: number): string {
+  if (value < 60) {
+    return `${fixed(value, value < 10 ? 2 : 0)} s`;
+  }
+  return `${String(Math.floor(value / 60))} min ${String(Math.floor(value % 60))} s`;
+}
+
+/** Tokens in and out; empty when nothing was asked. */
+export function tokens(usage: Usage | Total): string {
+  if (!usage.requests) {
+    return '';
+  }
+  const about = usage.estimated ? 'about ' : '';
+  return `${about}${thousands(usage.inputTokens)} → ${thousands(usage.outputTokens)} tokens`;
+}
+
+/** The cost in dollars where it is known; nothing where it is not. */
+export function cost(usage: Usage | Total): string {
+  if (usage.cost === null) {
+    return '';
+  }
+  return usage.cost > 0 && usage.cost < 0.00005 ? 'under $0.0001' : `$${fixed(usage.cost, 4)}`;
+}
+
+/** `1 call`, `1,204 calls`. */
+export function count(number: number, noun: string): string {
+  return `${thousands(number)} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+/** The figures of a call: status, time, calls below it, tokens, cost, retries, failures inside. */
+export function facts(call: Call): string[] {
+  const { below } = call;
+  return [
+    `${MARKS[call.status]} ${call.status}`,
+    call.seconds === null ? '' : seconds(call.seconds),
+    below.calls ? count(below.calls, 'sub-call') : '',
+    tokens(below.usage),
+    cost(below.usage),
+    call.retries ? `retried ${String(call.retries)}×` : '',
+    call.started.depthCapped ? 'rlm_query at the depth limit: a plain request' : '',
+    below.failed ? `${thousands(below.failed)} failed inside` : ''
+  ].filter(Boolean);
+}
+
+/** How the calls of a batch stand: `18 finished, 2 failed`. */
+export function batchFacts(batch: readonly Call[]): string {
+  return Object.keys(MARKS)
+    .map(status => ({ status, number: batch.filter(call => call.status === status).length }))
+    .filter(({ number }) => number > 0)
+    .map(({ status, number }) => `${thousands(number)} ${status}`)
+    .join(', ');
+}
+
+/** What a person must know about where the replies came from; empty for a live model. */
+export function label(store: RunStore): string {
+  const { run } = store.tree;
+  const replies = store.events.flatMap(event => (event.type === 'model_replied' ? [event.mode] : []));
+  const modes = new Set(run ? [...replies, run.mode] : replies);
+  return [...modes]
+    .sort()
+    .map(mode => modeLabel(mode, ENGLISH))
+    .filter(Boolean)
+    .join('; ');
+}
+
+/** An error in a line. */
+export function errorText(error: ErrorInfo): string {
+  return error.message ? `${error.type}: ${error.message}` : error.type;
+}
+
+/** Text in HTML, as Python's `html.escape` writes it. */
+export function escapeHtml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#x27;');
+}
+
+function* lines(text: string): Generator<string> {
+  let start = 0;
+  for (const end of text.matchAll(LINE)) {
+    yield text.slice(start, end.index);
+    start = end.index + end[0].length;
+  }
+  yield text.slice(start);
+}
+
+function strip(text: string): string {
+  return text.replace(BEFORE, '').replace(AFTER, '');
+}
+
+function chars(text: string): number {
+  return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
+}
+
+function head(text: string, limit: number): string {
+  return Array.from(text.slice(0, 2 * limit))
+    .slice(0, limit)
+    .join('');
+}
+
+function fencedPlace(text: string, code: string): readonly [number, number] | null {
+  let at = code ? text.indexOf(code) : -1;
+  for (let tries = 0; tries < TRIES && at >= 0; tries += 1) {
+    const before = text.slice(0, at).replace(/\n+$/, '');
+    const after = text.slice(at + code.length).replace(/^\n+/, '');
+    const start = before.lastIndexOf('\n') + 1;
+    const [closing = ''] = after.split('\n', 1);
+    if (FENCE.test(before.slice(start).replace(BEFORE, '')) && FENCE.test(closing.replace(BEFORE, ''))) {
+      return [start, text.length - after.length + closing.length + 1];
+    }
+    at = text.indexOf(code, at + 1);
+  }
+  return null;
+}
+
+// Python rounds a number that lies exactly between two to the even one; `toFixed` to the larger.
+function fixed(value: number, digits: number): string {
+  const twice = value * 2 ** (digits + 1);
+  if (!Number.isInteger(twice) || twice % 2 === 0) {
+    return value.toFixed(digits);
+  }
+  const low = Math.floor(value * 10 ** digits);
+  return ((low % 2 ? low + 1 : low) / 10 ** digits).toFixed(digits);
+}
