@@ -7,12 +7,12 @@ import type { Bundle, Status, TraceEvent } from '../trace/wire';
 
 /** A kernel that holds the run: what can be asked of it. Every promise rejects with an `Error` that says why. */
 export interface Link {
-  stop(): Promise<void>;
-  answerNow(): Promise<void>;
+  readonly stop: () => Promise<void>;
+  readonly answerNow: () => Promise<void>;
   /** The events of these numbers with nothing cut, as JSON. */
-  whole(seqs: readonly number[]): Promise<readonly unknown[]>;
+  readonly whole: (seqs: readonly number[]) => Promise<readonly unknown[]>;
   /** The whole trace as JSONL. */
-  file(): Promise<string>;
+  readonly file: () => Promise<string>;
 }
 
 /** A message of the kernel with the next events; `since` is the number of its first. */

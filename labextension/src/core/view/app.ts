@@ -8,7 +8,7 @@ import { h, setAttribute } from './dom';
 import { Header } from './header';
 import type { Host } from './host';
 import { Announcer } from './announcer';
-import { pressed } from './keys';
+import { isTyping, passOn, pressed } from './keys';
 import type { Lens } from './lens';
 import { Notices } from './notices';
 import { Splitter } from './splitter';
@@ -172,8 +172,8 @@ export class RunView {
 
   // The keys of the run as a whole; a lens has taken its own before they come here.
   private onKey(event: KeyboardEvent): void {
-    const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
-    if (event.defaultPrevented || (typing && event.key !== 'Escape')) {
+    passOn(event, this.node);
+    if (event.defaultPrevented || (isTyping(event.target) && event.key !== 'Escape')) {
       event.stopPropagation();
       return;
     }
