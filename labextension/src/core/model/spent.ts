@@ -12,6 +12,9 @@ export interface Share {
   readonly most: number;
 }
 
+// Replies that come at once (a record's, a script's) have no speed.
+const TIMED = 0.05;
+
 /** What the item's own requests used. */
 export function ownUsage(item: Item): Total {
   const total = new Total();
@@ -77,7 +80,7 @@ export function tokensPerSecond(item: Item): number | null {
   const replies = repliesOf(item).filter(reply => reply.seconds > 0 && reply.usage.outputTokens > 0);
   const seconds = replies.reduce((all, reply) => all + reply.seconds, 0);
   const tokens = replies.reduce((all, reply) => all + reply.usage.outputTokens, 0);
-  return seconds > 0 ? tokens / seconds : null;
+  return seconds >= TIMED ? tokens / seconds : null;
 }
 
 /** How much of each limit of the run the item took; turns only of the call that has them. */

@@ -6,7 +6,8 @@ import { crumbsOf, errorOf, eventsIn, placeOf, repliesOf, spanOf, statusOf } fro
 import type { Item } from '../../model/rows';
 import { secondsIn, wholeUsage } from '../../model/spent';
 import { firstLine, shorten, visible } from '../../text';
-import type { TraceEvent } from '../../trace/wire';
+import { isBad } from '../../trace/call';
+import type { Status, TraceEvent } from '../../trace/wire';
 import { copyButton } from '../copy';
 import { button, h, setAttribute, setText } from '../dom';
 import type { Pane } from './section';
@@ -63,8 +64,9 @@ export class Head {
     setText(this.place, place.of > 1 ? words.__('%1 of %2', thousands(place.at), thousands(place.of)) : '');
     this.before.disabled = place.before === null;
     this.after.disabled = place.after === null;
+    this.before.hidden = this.after.hidden = place.of <= 1;
     const status = statusOf(item);
-    setText(this.status, `${MARKS[status]} ${statusWord(status, words)}`);
+    setText(this.status, `${MARKS[status]} ${statusText(item, status, words)}`);
     setAttribute(this.status, 'data-status', status);
     setText(this.figures, this.told(item).join(' · '));
     this.drawTags(item);
@@ -174,6 +176,14 @@ export class Head {
     setAttribute(made, 'title', state.words.__('Python that asks exactly this'));
     return made;
   }
+}
+
+// One failed call of twenty is no failed batch.
+function statusText(item: Item, status: Status, words: Pane['state']['words']): string {
+  const bad = item.kind === 'batch' ? item.calls.filter(call => isBad(call.status)).length : 0;
+  return item.kind === 'batch' && isBad(status) && bad < item.calls.length
+    ? words.__('%1 of %2 failed', thousands(bad), thousands(item.calls.length))
+    : statusWord(status, words);
 }
 
 /** What an item is called on the way to it. */

@@ -50,29 +50,26 @@ function choice(raw: boolean, pane: Pane): HTMLElement {
 function blockOutput(ran: Ran, raw: boolean, pane: Pane): HTMLElement {
   const { words } = pane.state;
   const { done, item } = ran;
+  const title = heading(
+    pane,
+    item,
+    blockName(ran, pane),
+    done.error && h('span', { class: 'rlm-detail-tag rlm-bad' }, words.__('✗ failed'))
+  );
+  const shown = () =>
+    textBody(pane, `${item.key}|shown`, done.shown, {
+      name: title,
+      printed: true,
+      parts: notedParts(done.shown)
+    });
   return h(
     'section',
     { class: 'rlm-detail-block' },
-    heading(
-      pane,
-      item,
-      blockName(ran, pane),
-      done.error && h('span', { class: 'rlm-detail-tag rlm-bad' }, words.__('✗ failed'))
-    ),
-    ...(raw ? rawOutput(ran, pane) : [shownOutput(ran, pane)]),
+    ...(raw ? [title, ...rawOutput(ran, pane)] : [shown()]),
     ...done.outputs.map((output, at) =>
       richBody(pane, output, words.__('Figure %1 of block %2', at + 1, item.block.number))
     )
   );
-}
-
-function shownOutput({ done, item }: Ran, pane: Pane): HTMLElement {
-  const { words } = pane.state;
-  return textBody(pane, `${item.key}|shown`, done.shown, {
-    name: words.__('As the model saw it'),
-    printed: true,
-    parts: notedParts(done.shown)
-  });
 }
 
 function rawOutput({ done, item }: Ran, pane: Pane): HTMLElement[] {

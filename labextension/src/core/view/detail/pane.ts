@@ -92,8 +92,8 @@ export class DetailPane {
     this.head.update(item);
     this.tabs.update(item, offered, chosen);
     setAttribute(this.panel, 'aria-labelledby', this.tabs.tabId(chosen));
-    this.drawWrap();
     this.drawBody(item, chosen);
+    this.drawWrap();
     this.whole.update(eventsIn(chosen, item, this.state.store.tree, this.most(item, chosen)));
   }
 
@@ -153,6 +153,10 @@ export class DetailPane {
     const wrapped = this.pane.memory.flag(WRAP, true);
     setAttribute(this.wrap, 'aria-pressed', String(wrapped));
     setAttribute(this.panel, 'data-wrap', wrapped);
+    // Only what scrolls needs the keyboard.
+    for (const text of this.panel.querySelectorAll<HTMLElement>('.rlm-detail-pre, .rlm-detail-code')) {
+      text.tabIndex = wrapped ? -1 : 0;
+    }
   }
 }
 

@@ -126,3 +126,8 @@ export function heading(pane: Pane, item: Item, label: string, ...beside: readon
 export function remark(...children: readonly Child[]): HTMLElement {
   return h('p', { class: 'rlm-detail-remark' }, ...children);
 }
+
+/** What makes a place that scrolls by itself reachable with the keyboard. */
+export function scrolled(name: string): { class: string; attrs: Record<string, string | number> } {
+  return { class: 'rlm-detail-table-place', attrs: { role: 'group', tabindex: 0, 'aria-label': name } };
+}

@@ -6,7 +6,7 @@ import type { Table } from '../../model/rich';
 import { shorten, visible } from '../../text';
 import type { RichOutput } from '../../trace/wire';
 import { h } from '../dom';
-import { remark } from './parts';
+import { remark, scrolled } from './parts';
 import type { Pane } from './section';
 
 const CELL = 1_000;
@@ -59,10 +59,7 @@ function tableBody(pane: Pane, { columns, rows, index, totalRows, totalColumns }
   );
   return h(
     'div',
-    {
-      class: 'rlm-detail-table-place',
-      attrs: { tabindex: 0, role: 'region', 'aria-label': words.__('Table') }
-    },
+    scrolled(words.__('Table')),
     h(
       'table',
       { class: 'rlm-detail-table' },

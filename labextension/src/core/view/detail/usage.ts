@@ -7,7 +7,7 @@ import type { Share } from '../../model/spent';
 import type { Total } from '../../trace/call';
 import { repliesOf, spanOf } from '../../model/detail';
 import { h } from '../dom';
-import { still } from './parts';
+import { scrolled, still } from './parts';
 import type { Pane, Section } from './section';
 import { factList } from './variables';
 
@@ -76,7 +76,7 @@ function usageTable(rows: readonly UsageRow[], { state: { words } }: Pane): HTML
     {},
     h(
       'div',
-      { class: 'rlm-detail-table-place' },
+      scrolled(words.__('Usage')),
       h(
         'table',
         { class: 'rlm-detail-table rlm-detail-usage' },
@@ -141,11 +141,11 @@ function budget(used: readonly Share[], { state: { words } }: Pane): HTMLElement
     'section',
     {},
     h('h3', { class: 'rlm-detail-heading' }, words.__('Share of the limits of the run')),
-    ...used.map(share => meter(share, words))
+    h('div', { class: 'rlm-detail-meters' }, ...used.flatMap(share => meter(share, words)))
   );
 }
 
-function meter({ limit, used, most }: Share, words: Pane['state']['words']): HTMLElement {
+function meter({ limit, used, most }: Share, words: Pane['state']['words']): HTMLElement[] {
   const name = limitName(limit, words);
   const percent = (100 * used) / most;
   const rounded = percent > 0 && percent < 1 ? '<1' : percent.toFixed(0);
@@ -162,13 +162,7 @@ function meter({ limit, used, most }: Share, words: Pane['state']['words']): HTM
     }
   });
   bar.style.setProperty('--rlm-used', `${String(Math.min(100, percent))}%`);
-  return h(
-    'div',
-    { class: 'rlm-detail-meter' },
-    h('span', {}, name),
-    bar,
-    h('span', { class: 'rlm-detail-size' }, told)
-  );
+  return [h('span', {}, name), bar, h('span', { class: 'rlm-detail-size' }, told)];
 }
 
 function amount(limit: Share['limit'], value: number): string {

@@ -11,7 +11,7 @@ import type { ContextCard, Variable } from '../../trace/wire';
 import { h } from '../dom';
 import type { Child } from '../dom';
 import { blockName, blockSections } from './code';
-import { heading, signOf, still } from './parts';
+import { heading, scrolled, signOf, still } from './parts';
 import type { Pane, Section } from './section';
 import { textBody } from './text';
 
@@ -100,7 +100,7 @@ function variableTable(pane: Pane, first: readonly string[], rows: readonly HTML
   const heads = [...first, words.__('name'), words.__('type'), words.__('size'), words.__('preview')];
   return h(
     'div',
-    { class: 'rlm-detail-table-place' },
+    scrolled(words.__('Variables')),
     h(
       'table',
       { class: 'rlm-detail-table rlm-detail-variables' },
