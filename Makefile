@@ -48,6 +48,15 @@ check: .venv/for-test $(NODE_MODULES)
 	cd labextension && npm run check
 	$(MAKE) test
 
+kernels: $(KERNELS:%=build/kernels/%/ready)
+	for version in $(KERNELS); do echo "ipykernel $$version"; \
+		PYTHONPATH=$(CURDIR) build/kernels/$$version/bin/python -m pytest tests/test_kernel.py $(ARGS) || exit 1; done
+
+build/kernels/%/ready: | .venv/bin/python
+	.venv/bin/python -m venv build/kernels/$*
+	build/kernels/$*/bin/python -m pip --disable-pip-version-check install --quiet 'ipykernel==$*' $(KERNEL_TESTS)
+	touch $@
+
 bench: .venv/for-bench $(NODE_MODULES)
 	.venv/bin/python -m benchmarks $(ARGS)
 

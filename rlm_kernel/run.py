@@ -60,14 +60,17 @@ class RLM:
     def run(self, query: str, *, context: Any = None, name: str = "context") -> Run:
         """The finished run. Raises the `RLMError` that ended it, its `run` attribute holding what there is.
 
-        Ctrl-C stops the run and raises `RunInterrupted`, which holds the run too.
+        Ctrl-C stops the run and raises `RunInterrupted`, which holds the run too; so does a stop from elsewhere,
+        as from the tree: what follows is not to go on without an answer.
         """
         run = self.start(query, context=context, name=name)
         try:
-            return run.wait()
+            run.wait()
         except KeyboardInterrupt:
-            run.stop()
-            raise RunInterrupted(run) from None
+            raise RunInterrupted(run.stop()) from None
+        if run._future.cancelled():
+            raise RunInterrupted(run.stop())
+        return run
 
     async def arun(self, query: str, *, context: Any = None, name: str = "context") -> Run:
         """As `run`, for code that awaits. Cancelling the task stops the run."""

@@ -564,6 +564,22 @@ def test_stop_ends_the_cell_within_a_second_like_an_interrupt(
     until(lambda: not session.workers(), 1.0)
 
 
+def test_stop_ends_a_run_of_plain_python_like_an_interrupt(
+    session: Session, serve: Serve, front_end: FrontEnd
+) -> None:
+    url = situation(WAITING, serve).url
+    cell = session.begin(
+        f"import rlm_kernel\nrlm = rlm_kernel.RLM(model='small', base_url='{url}')\n"
+        "run = rlm.run('Why?', context='x')\nwent_on = True",
+        cell_id="cell-7",
+    )
+    run = front_end.running()
+    assert front_end.of("run")[0]["card"]["cell"] == "cell-7"
+    assert front_end.ask("stop", run)["ok"] is True
+    assert session.finish(cell).reply["ename"] == "RunInterrupted"
+    assert session.value("'went_on' in globals()") is False
+
+
 def test_run_all_does_not_go_on_after_a_stop(session: Session, serve: Serve, front_end: FrontEnd) -> None:
     cell = begin(session, situation(None, serve), 1)
     after = session.begin("went_on = True")
@@ -637,7 +653,7 @@ def test_two_runs_at_once_are_stopped_one_by_one(session: Session, serve: Serve,
     url = serve(lambda body: slow(DONE, 60)).url
     session.run(
         f"import rlm_kernel, threading\nrlm = rlm_kernel.RLM(model='small', base_url='{url}', trace_dir=None)\n"
-        "ran = {}\ndef ask(name): ran[name] = rlm.run(name, context=name)\n"
+        "ran = {}\ndef ask(name): ran[name] = rlm.start(name, context=name).wait()\n"
         "threads = [threading.Thread(target=ask, args=(name,)) for name in ('one', 'two')]\n"
         "for thread in threads: thread.start()"
     )

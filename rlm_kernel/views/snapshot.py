@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from rlm_kernel.trace import FORMAT, CallStarted, Event, Trace
-from rlm_kernel.views.shortened import sendable, shortened
+from rlm_kernel.views.shortened import Shortened, sendable, shortened
 
 MAX_BYTES = 256 * 1024
 _TEXT_STEPS = (100_000, 8_000, 2_000, 500, 120, 40)
@@ -35,11 +35,12 @@ def snapshot(trace: Trace, *, max_bytes: int | None = MAX_BYTES) -> dict[str, An
 def _fewer(trace: Trace, live: bool, events: list[Event], budget: int) -> dict[str, Any]:
     # The first calls are the story; how many of them fit is found by halving.
     ids = [event.call_id for event in events if isinstance(event, CallStarted)]
+    made: dict[int, Shortened] = {}
     best, low, high = _Taken(_TEXT_STEPS[-1], budget), 1, len(ids)
     while low <= high:
         middle = (low + high) // 2
         kept = set(ids[:middle])
-        taken = _Taken(_TEXT_STEPS[-1], budget).take(
+        taken = _Taken(_TEXT_STEPS[-1], budget, made).take(
             [event for event in events if getattr(event, "call_id", "0") in kept]
         )
         if taken.fits:
@@ -50,19 +51,21 @@ def _fewer(trace: Trace, live: bool, events: list[Event], budget: int) -> dict[s
 
 
 class _Taken:
-    """Events as JSON-able data with their texts cut, as far as they fit a budget of bytes."""
+    """Events as JSON-able data with their texts cut, as far as they fit a budget of bytes. `made` has those that
+    were made with the same limit before."""
 
-    def __init__(self, limit: int, budget: int) -> None:
+    def __init__(self, limit: int, budget: int, made: dict[int, Shortened] | None = None) -> None:
         self.events: list[dict[str, Any]] = []
         self.cut_texts = 0
         self.fits = True
         self._limit = limit
         self._left = budget
+        self._made = {} if made is None else made
 
     def take(self, events: list[Event]) -> _Taken:
         """This, with the events; it stops at the first that does not fit."""
         for event in events:
-            short = shortened(event, text_chars=self._limit, output_chars=self._limit)
+            short = self._shortened(event)
             self._left -= short.size + 1
             if self._left < 0:
                 self.fits = False
@@ -70,6 +73,13 @@ class _Taken:
             self.events.append(short.data)
             self.cut_texts += short.cut
         return self
+
+    def _shortened(self, event: Event) -> Shortened:
+        short = self._made.get(id(event))
+        if short is None:
+            short = shortened(event, text_chars=self._limit, output_chars=self._limit)
+            self._made[id(event)] = short
+        return short
 
 
 def _data(trace: Trace, live: bool, taken: _Taken, omitted: int) -> dict[str, Any]:
