@@ -78,13 +78,14 @@ def output_line(output: Output) -> str:
 
 
 def printed(turn: Turn) -> str:
-    """What the last block of a turn gave, in a line: its error, else what it printed, else what it showed."""
+    """What the last block of a turn gave, in a line: its error, else what it showed, else what it printed."""
     done = turn.blocks[-1].executed if turn.blocks else None
     if done is None:
         return ""
     if done.error:
         return f"✗ {line(str(done.error), 60)}"
-    told = line(done.stdout, 60) or ", ".join(map(output_line, outputs_of(turn.blocks[-1])[0][:2]))
+    # What is shown is printed too, and says less there.
+    told = ", ".join(map(output_line, outputs_of(turn.blocks[-1])[0][:2])) or line(done.stdout, 60)
     return f"→ {told}" if told else ""
 
 

@@ -210,10 +210,9 @@ def test_the_text_tree_has_a_line_for_each() -> None:
     )
 
 
-def test_a_closed_turn_that_printed_nothing_tells_what_it_showed() -> None:
-    assert "<code>display(it)</code> → table, 3 × 2, figure (png, 3 KB) <small>" in html_tree(
-        shown(table(), figure())
-    )
+def test_a_closed_turn_tells_what_it_showed() -> None:
+    html = html_tree(shown(table(), figure(), printed="   c0  c1\n"))
+    assert "<code>display(it)</code> → table, 3 × 2, figure (png, 3 KB) <small>" in html
 
 
 # Anything

@@ -85,6 +85,43 @@ def test_how_a_batch_stands() -> None:
     assert summary.batch_facts(root.calls) == "4 finished, 1 failed"
 
 
+def test_a_strip_has_a_sign_for_each_call_as_far_as_there_is_room() -> None:
+    some, many = batch().root, wide(64, batched=True).root
+    assert some is not None
+    assert many is not None
+    assert summary.strip(some.calls) == "✓✓✓✗✓"
+    assert summary.strip(many.calls) == f"{'✓' * 60} +4"
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("", ""),
+        ("stop", ""),
+        ("length", "cut off by the length limit"),
+        ("content_filter", "ended by: content_filter"),
+        ("a\u202eb\nc", "ended by: a\\u202eb"),
+    ],
+)
+def test_how_a_reply_ended(reason: str, words: str) -> None:
+    story = Story()
+    story.root()
+    story.reply("0", 1, "x", finish_reason=reason)
+    root = story.stop().root
+    assert root is not None
+    assert root.reply is not None
+    assert summary.ending(root.reply) == words
+
+
+def test_what_a_call_came_to() -> None:
+    root = batch().root
+    assert root is not None
+    assert [summary.result(call) for call in root.calls[2:4]] == [
+        "→ the sum of 0.1.3",
+        "✗ ServerFailed: 500 after 3 retries",
+    ]
+
+
 def replied(text: str, *codes: str) -> Turn:
     """A turn whose reply has these blocks, which ran."""
     story = Story()
