@@ -71,12 +71,12 @@ function codeBlock(ran: Ran, pane: Pane): HTMLElement {
   const { done, item } = ran;
   const asked = askedByLine(item.block);
   const failing = failingLine(item.call, item.turn, item.block);
-  const lines = codeLines(done.code);
-  const tooLong = lines.some(line => line.reduce((sum, word) => sum + word.text.length, 0) > LONG_LINE);
+  const tooLong = hasLineOver(LONG_LINE, done.code);
+  const lines = tooLong ? [] : codeLines(done.code);
   const body = tooLong
     ? textBody(pane, `${item.key}|code`, done.code, { name: words.__('Code') })
     : new CodeLines(pane, `${item.key}|lines`, lines, asked, failing).node;
-  const unplaced = [...asked].filter(([line]) => tooLong || line < 1 || line > lines.length);
+  const unplaced = [...asked].filter(([line]) => line < 1 || line > lines.length);
   return h(
     'section',
     { class: 'rlm-detail-block' },
@@ -93,6 +93,17 @@ function codeBlock(ran: Ran, pane: Pane): HTMLElement {
     unplaced.length > 0 &&
       h('p', { class: 'rlm-detail-chips' }, ...unplaced.map(([line, each]) => chip(pane, each, line)))
   );
+}
+
+function hasLineOver(most: number, code: string): boolean {
+  for (let at = 0; at < code.length;) {
+    const end = code.indexOf('\n', at);
+    if ((end < 0 ? code.length : end) - at > most) {
+      return true;
+    }
+    at = end < 0 ? code.length : end + 1;
+  }
+  return false;
 }
 
 class CodeLines {
@@ -127,24 +138,21 @@ class CodeLines {
   private line(words: readonly Word[], number: number): HTMLElement {
     const asked = this.asked.get(number);
     const failed = number === this.failing;
-    const line = h(
+    const { words: told } = this.pane.state;
+    const source = h(
+      'span',
+      { class: 'rlm-detail-source' },
+      ...words.map(({ text, classes }) =>
+        classes ? h('span', { class: classes }, visible(text)) : visible(text)
+      ),
+      failed && h('span', { class: 'rlm-detail-fail-tag' }, told.__('✗ failed here')),
+      asked && chip(this.pane, asked)
+    );
+    return h(
       'div',
       { class: `rlm-detail-line${failed ? ' rlm-detail-failing' : ''}`, attrs: { 'data-line': number } },
-      h(
-        'span',
-        { class: 'rlm-detail-source' },
-        ...words.map(({ text, classes }) =>
-          classes ? h('span', { class: classes }, visible(text)) : visible(text)
-        )
-      )
+      source
     );
-    if (failed) {
-      line.append(h('span', { class: 'rlm-detail-fail-tag' }, this.pane.state.words.__('✗ failed here')));
-    }
-    if (asked) {
-      line.append(chip(this.pane, asked));
-    }
-    return line;
   }
 
   private more(left: number): HTMLElement {

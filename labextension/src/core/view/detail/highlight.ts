@@ -10,7 +10,7 @@ export interface Word {
 }
 
 /** Code beyond this is shown without colours. */
-export const MOST_CODE = 200_000;
+export const MOST_CODE = 100_000;
 
 /** The lines of the code, coloured where that is quickly done. */
 export function codeLines(code: string): Word[][] {
