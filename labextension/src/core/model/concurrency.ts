@@ -26,11 +26,17 @@ interface Edges {
 }
 
 function edges(spans: readonly Span[]): Edges {
-  const real = spans.filter(span => span.end > span.start);
-  return {
-    starts: Float64Array.from(real, span => span.start).sort(),
-    ends: Float64Array.from(real, span => span.end).sort()
-  };
+  const starts = new Float64Array(spans.length);
+  const ends = new Float64Array(spans.length);
+  let count = 0;
+  for (const span of spans) {
+    if (span.end > span.start) {
+      starts[count] = span.start;
+      ends[count] = span.end;
+      count += 1;
+    }
+  }
+  return { starts: starts.subarray(0, count).sort(), ends: ends.subarray(0, count).sort() };
 }
 
 function sweep({ starts, ends }: Edges, { start, end }: Span, columns: number): Profile {
@@ -80,8 +86,11 @@ export interface Merged {
  */
 export function merged(spans: readonly Span[], window: Span, columns: number): Merged {
   const { levels, most, at } = profile(spans, window, columns);
-  const first = spans.reduce((least, span) => Math.min(least, span.start), Infinity);
-  const last = spans.reduce((greatest, span) => Math.max(greatest, span.end), -Infinity);
+  let [first, last] = [Infinity, -Infinity];
+  for (const span of spans) {
+    first = Math.min(first, span.start);
+    last = Math.max(last, span.end);
+  }
   const width = (window.end - window.start) / columns;
   const bars: Bar[] = [];
   levels.forEach((level, column) => {

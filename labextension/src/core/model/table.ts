@@ -97,7 +97,7 @@ export function textIn(column: Column, call: Call, words: Words): string {
     case 'kind':
       return call.kind;
     case 'title':
-      return title({ kind: 'call', key: call.id, call }, words).text;
+      return titleOf(call, words);
     case 'status':
       return statusWord(call.status, words);
     case 'model':
@@ -114,19 +114,32 @@ export function sorted(calls: readonly Call[], sort: Sort, now: number, words: W
   }
   const { column } = sort;
   const sign = sort.direction === 'ascending' ? 1 : -1;
-  const order = Uint32Array.from(calls.keys());
   if (column === 'id') {
     // An id is a path, so the order of the tree is theirs.
     return sign === 1 ? calls : [...calls].reverse();
   }
   if (isNumeric(column)) {
-    const keys = Float64Array.from(calls, call => numberIn(column, call, now) ?? NaN);
-    order.sort((one, other) => compareNumbers(keys[one] ?? NaN, keys[other] ?? NaN, sign) || one - other);
-  } else {
-    const keys = calls.map(call => textIn(column, call, words).toLowerCase());
-    order.sort((one, other) => compareTexts(keys[one] ?? '', keys[other] ?? '', sign) || one - other);
+    return calls
+      .map(call => ({ call, key: numberIn(column, call, now) ?? NaN }))
+      .sort((one, other) => compareNumbers(one.key, other.key, sign))
+      .map(({ call }) => call);
   }
-  return Array.from(order, at => calls[at]).filter(call => call !== undefined);
+  return calls
+    .map(call => ({ call, key: textIn(column, call, words).toLowerCase() }))
+    .sort((one, other) => compareTexts(one.key, other.key, sign))
+    .map(({ call }) => call);
+}
+
+const titles = new WeakMap<Call, string>();
+
+// Made once: a prompt may be long, and ten thousand of them are put in order.
+function titleOf(call: Call, words: Words): string {
+  let text = titles.get(call);
+  if (text === undefined) {
+    text = title({ kind: 'call', key: call.id, call }, words).text;
+    titles.set(call, text);
+  }
+  return text;
 }
 
 function compareNumbers(one: number, other: number, sign: number): number {

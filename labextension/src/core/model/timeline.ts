@@ -1,6 +1,7 @@
 /** The rows of the timeline, and what each call did when. */
 
 import type { Call, Tree, Turn } from '../trace/call';
+import type { Status } from '../trace/wire';
 import type { Span } from './axis';
 import type { Item, Row } from './rows';
 
@@ -74,9 +75,24 @@ export function laneSpan(item: LaneItem, now: number): Span {
   let [start, end] = [Infinity, -Infinity];
   for (const call of item.calls) {
     start = Math.min(start, call.start);
-    end = Math.max(end, spanOf(call, now).end);
+    end = Math.max(end, call.end ?? now);
   }
   return { start, end };
+}
+
+/** How it ended: a batch runs while one of its calls does, and failed where one did. */
+export function laneStatus(item: LaneItem): Status {
+  if (item.kind === 'call') {
+    return item.call.status;
+  }
+  let worst: Status = 'finished';
+  for (const { status } of item.calls) {
+    if (status === 'running') {
+      return status;
+    }
+    worst = worst === 'finished' ? status : worst;
+  }
+  return worst;
 }
 
 /** What a call did, in order: waited for a slot, asked the model, ran code. */

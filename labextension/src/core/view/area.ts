@@ -7,6 +7,8 @@ import { setAttribute } from './dom';
 const SVG = 'http://www.w3.org/2000/svg';
 const WIDTH = 1000;
 const HEIGHT = 100;
+/** The least height of what is not nothing. */
+const LEAST = 5;
 
 export class Area {
   readonly node = document.createElementNS(SVG, 'svg');
@@ -36,7 +38,8 @@ export class Area {
 
 function outline(bars: readonly Bar[], window: Span, most: number): string {
   const across = (at: number) => (((at - window.start) / (window.end - window.start)) * WIDTH).toFixed(1);
-  const up = (level: number) => (HEIGHT - (Math.min(level, most) / Math.max(1, most)) * HEIGHT).toFixed(1);
+  const up = (level: number) =>
+    (HEIGHT - Math.max(LEAST, (Math.min(level, most) / Math.max(1, most)) * HEIGHT)).toFixed(1);
   const parts: string[] = [];
   bars.forEach((bar, at) => {
     // Bars that touch are one outline: two would show a seam.

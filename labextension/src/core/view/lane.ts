@@ -1,11 +1,14 @@
 /** One row of the timeline: what it is on the left, what it did when on the right. */
 
 import { MARKS, statusWord, thousands } from '../format';
+import { laneStatus } from '../model/timeline';
 import type { Lane, LaneItem } from '../model/timeline';
 import type { ViewState } from '../model/state';
 import { title } from '../model/titles';
 import { button, h, setAttribute } from './dom';
-import { BarDrawer, laneStatus } from './lanebar';
+import type { Frame } from './bar';
+import { BatchBar } from './batchbar';
+import { CallBar } from './callbar';
 
 interface Parts {
   readonly label: HTMLElement;
@@ -14,16 +17,20 @@ interface Parts {
 }
 
 export class LaneDrawer {
-  readonly bars: BarDrawer;
+  /** What is drawn of the axis. */
+  frame: Frame = { window: { start: 0, end: 1 }, now: 0, live: false, slots: Infinity, changed: null };
   /** The key of the row that is selected, which may stand for something within it. */
   active = '';
+  private readonly callBar: CallBar;
+  private readonly batchBar: BatchBar;
   private readonly parts = new WeakMap<HTMLElement, Parts>();
 
   constructor(
     private readonly state: ViewState,
     private readonly idBase: string
   ) {
-    this.bars = new BarDrawer(state.words);
+    this.callBar = new CallBar(state.words);
+    this.batchBar = new BatchBar(state.words);
   }
 
   /** The row's element; one that is there already is only touched where it differs. */
@@ -34,7 +41,11 @@ export class LaneDrawer {
       return element;
     }
     this.drawLabel(element, parts, lane);
-    this.bars.draw(parts.track, lane.item, this.state.selected);
+    if (lane.item.kind === 'call') {
+      this.callBar.draw(parts.track, lane.item.call, this.frame, this.state.selected);
+    } else {
+      this.batchBar.draw(parts.track, lane.item, this.frame);
+    }
     setAttribute(element, 'aria-rowindex', index + 2);
     setAttribute(element, 'aria-level', lane.level);
     setAttribute(element, 'aria-expanded', lane.open === null ? null : String(lane.open));

@@ -11,6 +11,7 @@ import type { Words } from '../words';
 import { Area } from './area';
 import { Brush } from './brush';
 import { h, setAttribute, setText } from './dom';
+import { Patience } from './patience';
 
 const COLUMNS = 200;
 
@@ -23,7 +24,7 @@ export class Overview {
   private readonly peakAt = h('span', { class: 'rlm-tl-peak-at' });
   private counted: unknown = null;
   private total = 0;
-  private last = { at: -Infinity, took: 0 };
+  private readonly patience = new Patience();
   private readonly flag = h('span', { class: 'rlm-tl-flag', attrs: { 'aria-hidden': 'true' } });
 
   constructor(
@@ -53,15 +54,14 @@ export class Overview {
     if (changed === this.counted && !running && total === this.total) {
       return;
     }
-    // Counting a very great run again takes its time: it must not take a tenth of everybody's.
-    const begun = performance.now();
-    if (store.live && begun - this.last.at < this.last.took * 10) {
-      return;
+    if (!store.live) {
+      this.patience.lose();
     }
-    this.counted = changed;
-    this.total = total;
-    this.count(store.tree, store.now, total);
-    this.last = { at: begun, took: performance.now() - begun };
+    this.patience.spend(() => {
+      this.counted = changed;
+      this.total = total;
+      this.count(store.tree, store.now, total);
+    });
   }
 
   private count(tree: Tree, now: number, total: number): void {
@@ -80,7 +80,7 @@ export class Overview {
       thousands(calls.most)
     );
     const asked = thousands(Math.min(requests.most, most));
-    const which = words.__('first at %1, %2 at the model', moment(calls.at), asked);
+    const which = words.__('first at %1, up to %2 at the model', moment(calls.at), asked);
     setText(this.peak, told);
     setText(this.peakAt, which);
     setAttribute(this.strip, 'aria-label', words.__('Calls under way over time: %1, %2', told, which));

@@ -8,6 +8,7 @@ import type { Call } from '../trace/call';
 import { freshId, h, setAttribute, setText } from './dom';
 import { pressed } from './keys';
 import type { Lens } from './lens';
+import { letGo, rowKey, rowMoves, taken } from './rowkeys';
 import { TableHead } from './tablehead';
 import { CallDrawer } from './tablerow';
 import { VirtualList } from './virtual';
@@ -127,15 +128,7 @@ export class TableLens implements Lens {
 
   private listen(): void {
     const { node } = this.list;
-    for (const kind of ['wheel', 'touchmove', 'pointerdown'] as const) {
-      node.addEventListener(
-        kind,
-        () => {
-          this.state.setFollow(false);
-        },
-        { passive: true }
-      );
-    }
+    letGo(node, this.state);
     node.addEventListener('scroll', () => {
       this.head.align(node);
     });
@@ -144,9 +137,9 @@ export class TableLens implements Lens {
       node.scrollLeft = this.head.node.scrollLeft;
     });
     node.addEventListener('click', event => {
-      const row = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-key]') : null;
-      if (row?.dataset['key'] !== undefined) {
-        this.state.select(row.dataset['key']);
+      const key = rowKey(event);
+      if (key !== undefined) {
+        this.state.select(key);
         this.state.setDetail(true);
       }
     });
@@ -156,24 +149,9 @@ export class TableLens implements Lens {
     const { node } = this.list;
     const at = this.at();
     const moves: Readonly<Record<string, () => void>> = {
-      ArrowDown: () => {
-        this.go(at + 1);
-      },
-      ArrowUp: () => {
-        this.go(at - 1);
-      },
-      PageDown: () => {
-        this.go(at + this.list.page);
-      },
-      PageUp: () => {
-        this.go(at - this.list.page);
-      },
-      Home: () => {
-        this.go(0);
-      },
-      End: () => {
-        this.go(this.calls.length - 1);
-      },
+      ...rowMoves(at, this.calls.length - 1, this.list.page, to => {
+        this.go(to);
+      }),
       ArrowRight: () => {
         node.scrollLeft += 80;
       },
@@ -184,13 +162,12 @@ export class TableLens implements Lens {
     const move = moves[pressed(event)];
     if (move) {
       move();
-      event.preventDefault();
-      event.stopPropagation();
+      taken(event);
     }
   }
 
   private go(to: number): void {
-    const call = this.calls[Math.min(this.calls.length - 1, Math.max(0, to))];
+    const call = this.calls[to];
     if (call) {
       this.state.setFollow(false);
       this.state.select(call.id);

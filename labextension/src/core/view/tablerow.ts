@@ -22,7 +22,6 @@ export class CallDrawer {
   /** The id of the selected call. */
   active = '';
   private readonly cells = new WeakMap<HTMLElement, Cells>();
-  private readonly titles = new WeakMap<Call, string>();
   private greatest: ReadonlyMap<Column, number> = new Map();
 
   constructor(
@@ -86,7 +85,7 @@ export class CallDrawer {
 
   private text(column: Column, call: Call, now: number): string {
     if (!isNumeric(column)) {
-      return column === 'title' ? this.title(call) : textIn(column, call, this.state.words);
+      return textIn(column, call, this.state.words);
     }
     const value = numberIn(column, call, now);
     if (value === null) {
@@ -105,15 +104,6 @@ export class CallDrawer {
       default:
         return thousands(value);
     }
-  }
-
-  private title(call: Call): string {
-    let text = this.titles.get(call);
-    if (text === undefined) {
-      text = textIn('title', call, this.state.words);
-      this.titles.set(call, text);
-    }
-    return text;
   }
 
   private drawBar(cell: HTMLElement, column: Column, call: Call, now: number): void {

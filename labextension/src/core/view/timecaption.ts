@@ -7,7 +7,7 @@ import { laneSpan } from '../model/timeline';
 import type { Lane, Phase } from '../model/timeline';
 import type { Words } from '../words';
 import { button, h, setText } from './dom';
-import { phaseWord, spanText } from './lanebar';
+import { phaseWord, spanText } from './bar';
 
 const PHASES: readonly Phase[] = ['waiting', 'model', 'code'];
 
@@ -25,11 +25,13 @@ export class TimeCaption {
     const keys = PHASES.map(phase =>
       legend(h('span', { class: 'rlm-tl-seg', attrs: { 'data-phase': phase } }), phaseWord(phase, words))
     );
+    const under = legend(h('span', { class: 'rlm-tl-under' }), words.__('calls not at the model'));
     const sign = h('span', { class: 'rlm-tl-sign' }, MARKS.failed);
     this.node = h(
       'div',
       { class: 'rlm-tl-caption' },
       ...keys,
+      under,
       legend(sign, statusWord('failed', words)),
       this.times,
       this.zoomed,

@@ -1,7 +1,6 @@
 /** The run as a waterfall: a row for each call, its time from left to right, and above it how much went on at once. */
 
-import { axisEnd, moved, scaled } from '../model/axis';
-import type { Span } from '../model/axis';
+import { axisEnd } from '../model/axis';
 import { itemsAbove } from '../model/rows';
 import type { Row } from '../model/rows';
 import type { ViewState } from '../model/state';
@@ -14,10 +13,11 @@ import type { Lens } from './lens';
 import { Overview } from './overview';
 import { TimeAxis } from './timeaxis';
 import { TimeCaption } from './timecaption';
+import { letGo, rowKey, rowMoves, taken } from './rowkeys';
 import { VirtualList } from './virtual';
+import { CLOSER, FARTHER, Zoom } from './zoom';
 
 const ROW_HEIGHT = 26;
-const ZOOM = 1.5;
 
 export class TimelineLens implements Lens {
   readonly node: HTMLElement;
@@ -30,18 +30,20 @@ export class TimelineLens implements Lens {
   private lanes: readonly Lane[] = [];
   private places: ReadonlyMap<string, number> = new Map();
   private rows: readonly Row[] | null = null;
-  /** The part of the axis that is shown; null for all of it. */
-  private zoom: Span | null = null;
+  private readonly zoom: Zoom;
 
   constructor(private readonly state: ViewState) {
     const { words } = state;
     this.drawer = new LaneDrawer(state, freshId('lane'));
     this.axis = new TimeAxis(words);
+    this.zoom = new Zoom(() => {
+      state.redraw();
+    });
     this.overview = new Overview(words, window => {
-      this.show(window);
+      this.zoom.show(window);
     });
     this.caption = new TimeCaption(words, () => {
-      this.show(null);
+      this.zoom.show(null);
       this.focus();
     });
     this.list = new VirtualList<Lane>(
@@ -64,7 +66,14 @@ export class TimelineLens implements Lens {
       this.lanes = lanes(rows);
       this.places = new Map(this.lanes.map((lane, at) => [lane.item.key, at]));
     }
-    this.drawer.bars.frame = { window: this.window, now: store.now, slots: slots(store.tree) };
+    this.zoom.total = axisEnd(store.now, store.live);
+    this.drawer.frame = {
+      window: this.zoom.window,
+      now: store.now,
+      slots: slots(store.tree),
+      live: store.live,
+      changed: rows
+    };
     const active = this.lanes[this.at()];
     this.drawer.active = active?.item.key ?? '';
     list.node.style.setProperty('--rlm-rows', String(this.lanes.length));
@@ -74,8 +83,8 @@ export class TimelineLens implements Lens {
       list.reveal(this.newest());
     }
     setAttribute(this.grid, 'aria-activedescendant', active && list.element(active.item.key)?.id);
-    this.caption.update(active, this.zoom, store.now);
-    this.overview.update(store, rows, this.total, this.zoom);
+    this.caption.update(active, this.zoom.choice, store.now);
+    this.overview.update(store, rows, this.zoom.total, this.zoom.choice);
     this.drawAxis();
   }
 
@@ -92,20 +101,6 @@ export class TimelineLens implements Lens {
 
   dispose(): void {
     this.list.dispose();
-  }
-
-  private get total(): number {
-    return axisEnd(this.state.store.now, this.state.store.live);
-  }
-
-  private get window(): Span {
-    return this.zoom ?? { start: 0, end: this.total };
-  }
-
-  private show(window: Span | null): void {
-    const { total } = this;
-    this.zoom = window && window.start <= 0 && window.end >= total ? null : window;
-    this.state.redraw();
   }
 
   // The row of what is selected, or of the nearest above it that has one.
@@ -130,7 +125,7 @@ export class TimelineLens implements Lens {
     // The header must end where the rows do, beside a scroll bar.
     const { offsetWidth, clientWidth } = this.list.node;
     this.node.style.setProperty('--rlm-gutter', `${String(offsetWidth - clientWidth)}px`);
-    this.axis.update(this.window);
+    this.axis.update(this.zoom.window);
   }
 
   private makeGrid(): HTMLElement {
@@ -161,19 +156,13 @@ export class TimelineLens implements Lens {
 
   private listen(): void {
     const { node } = this.list;
-    for (const kind of ['wheel', 'touchmove', 'pointerdown'] as const) {
-      node.addEventListener(
-        kind,
-        () => {
-          this.state.setFollow(false);
-        },
-        { passive: true }
-      );
-    }
+    letGo(node, this.state);
     node.addEventListener(
       'wheel',
       event => {
-        this.onWheel(event);
+        if (this.zoom.wheel(event, this.axis.head.getBoundingClientRect())) {
+          event.preventDefault();
+        }
       },
       { passive: false }
     );
@@ -184,16 +173,15 @@ export class TimelineLens implements Lens {
       this.toggle(this.laneAt(event));
     });
     this.node.addEventListener('keydown', event => {
-      if (event.key === 'Escape' && this.zoom) {
-        this.show(null);
+      if (event.key === 'Escape' && this.zoom.choice) {
+        this.zoom.show(null);
         taken(event);
       }
     });
   }
 
   private laneAt(event: Event): Lane | undefined {
-    const row = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-key]') : null;
-    return this.lanes[this.places.get(row?.dataset['key'] ?? '') ?? -1];
+    return this.lanes[this.places.get(rowKey(event) ?? '') ?? -1];
   }
 
   private onClick(event: MouseEvent): void {
@@ -210,66 +198,41 @@ export class TimelineLens implements Lens {
     this.state.setDetail(true);
   }
 
-  // With Ctrl (what pinching a touchpad sends too) around the pointer, sideways along the axis.
-  private onWheel(event: WheelEvent): void {
-    const { window, total } = this;
-    const box = this.axis.head.getBoundingClientRect();
-    if (event.ctrlKey && event.deltaY && box.width) {
-      const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-      const around = window.start + share * (window.end - window.start);
-      this.show(scaled(window, event.deltaY > 0 ? ZOOM : 1 / ZOOM, around, total));
-      event.preventDefault();
-    } else if (this.zoom && Math.abs(event.deltaX) > Math.abs(event.deltaY) && box.width) {
-      this.show(moved(this.zoom, (event.deltaX / box.width) * (window.end - window.start), total));
-      event.preventDefault();
-    }
-  }
-
   private onKey(event: KeyboardEvent): void {
-    const { list } = this;
     const at = this.at();
     const lane = this.lanes[at];
+    const go = (to: number) => {
+      this.go(to);
+    };
     const moves: Readonly<Record<string, () => void>> = {
-      ArrowDown: () => {
-        this.go(at + 1);
-      },
-      ArrowUp: () => {
-        this.go(at - 1);
-      },
-      PageDown: () => {
-        this.go(at + list.page);
-      },
-      PageUp: () => {
-        this.go(at - list.page);
-      },
-      Home: () => {
-        this.go(0);
-      },
-      End: () => {
-        this.go(this.lanes.length - 1);
-      },
+      ...rowMoves(at, this.lanes.length - 1, this.list.page, go),
       ArrowRight: () => {
-        if (lane?.open === false) {
+        if (lane?.open) {
+          go(at + 1);
+        } else {
           this.toggle(lane);
-        } else if (lane?.open) {
-          this.go(at + 1);
         }
       },
       ArrowLeft: () => {
         if (lane?.open) {
           this.toggle(lane);
         } else if (lane) {
-          this.go(this.lanes.slice(0, at).findLastIndex(each => each.level < lane.level));
+          go(
+            Math.max(
+              0,
+              this.lanes.slice(0, at).findLastIndex(each => each.level < lane.level)
+            )
+          );
         }
       },
       ' ': () => {
         this.toggle(lane);
       },
       '+': () => {
-        this.zoomBy(1 / ZOOM, lane);
+        this.zoom.by(CLOSER, this.middle(lane));
       },
       '-': () => {
-        this.zoomBy(ZOOM, lane);
+        this.zoom.by(FARTHER, this.middle(lane));
       }
     };
     const move = moves[pressed(event)];
@@ -280,7 +243,7 @@ export class TimelineLens implements Lens {
   }
 
   private go(to: number): void {
-    const lane = this.lanes[Math.min(this.lanes.length - 1, Math.max(0, to))];
+    const lane = this.lanes[to];
     if (lane) {
       this.state.setFollow(false);
       this.state.select(lane.item.key);
@@ -300,14 +263,9 @@ export class TimelineLens implements Lens {
     }
   }
 
-  // Around the middle of the selected bar, so that it comes closer.
-  private zoomBy(factor: number, lane: Lane | undefined): void {
-    const span = lane ? laneSpan(lane.item, this.state.store.now) : this.window;
-    this.show(scaled(this.window, factor, (span.start + span.end) / 2, this.total));
+  // Zooming goes around the selected bar, so that it comes closer.
+  private middle(lane: Lane | undefined): number {
+    const { start, end } = lane ? laneSpan(lane.item, this.state.store.now) : this.zoom.window;
+    return (start + end) / 2;
   }
-}
-
-function taken(event: Event): void {
-  event.preventDefault();
-  event.stopPropagation();
 }
