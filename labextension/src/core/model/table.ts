@@ -57,10 +57,10 @@ export function treeOrder(tree: Tree): Call[] {
   return out;
 }
 
-/** The calls of what a search found, once each; a turn stands for its call. */
+/** The calls of what a search found, in the order of the tree; a turn stands for its call. */
 export function callsOf(tree: Tree, keys: readonly string[]): Call[] {
   const ids = new Set(keys.map(key => /^[0-9.]+/.exec(key)?.[0] ?? ''));
-  return [...ids].flatMap(id => tree.calls.get(id) ?? []);
+  return treeOrder(tree).filter(call => ids.has(call.id));
 }
 
 /** The number in a numeric column; null where it is unknown. */
