@@ -3,7 +3,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  globalIgnores(['lib/']),
+  globalIgnores(['lib/', 'src/generated/']),
   js.configs.recommended,
   {
     files: ['**/*.ts'],

