@@ -67,7 +67,7 @@ format: .venv/for-test $(NODE_MODULES)
 
 clean:
 	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	rm -rf labextension/lib labextension/node_modules rlm_kernel/labextension
+	rm -rf labextension/lib labextension/node_modules labextension/src/generated rlm_kernel/labextension rlm_kernel/viewer
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer with venv and pip was found. Install one" \
