@@ -43,7 +43,7 @@ function choice(raw: boolean, pane: Pane): HTMLElement {
     'div',
     { class: 'rlm-detail-choice', attrs: { role: 'group', 'aria-label': words.__('Output') } },
     one(words.__('As the model saw it'), false),
-    one(words.__('Raw'), true)
+    one(words.__('Raw output'), true)
   );
 }
 
