@@ -57,7 +57,7 @@ async function scroll(
     state.open(row.item.key, true);
   }
   await painted();
-  const list = document.querySelector<HTMLElement>('.rlm-tree-rows');
+  const list = document.querySelector<HTMLElement>('.rlm-tree');
   const took: number[] = [];
   let missing = 0;
   let nodes = 0;

@@ -134,7 +134,7 @@ describe('a live run', () => {
     const { view, state } = showLive(threeTurns(), 10);
     const follow = buttonOf(view.node, 'Follow');
     expect([follow.hidden, follow.getAttribute('aria-pressed')]).toEqual([false, 'true']);
-    find(view.node, '.rlm-tree-rows').dispatchEvent(new Event('wheel'));
+    find(view.node, '.rlm-tree').dispatchEvent(new Event('wheel'));
     await drawn();
     expect(follow.getAttribute('aria-pressed')).toBe('false');
     follow.click();

@@ -206,7 +206,7 @@ describe('the table', () => {
     const shown = showSaved(threeTurns());
     const node = showTable(shown);
     await drawn();
-    const grid = find(node, '.rlm-table');
+    const grid = find(node, '.rlm-tb-rows');
     for (const [key, id] of [
       ['ArrowDown', '0.1.1'],
       ['End', '0.2.1.1.1'],

@@ -30,10 +30,10 @@ describe('the timeline', () => {
     const node = showTimeline(shown);
     await drawn();
     expect(keys(node)).toEqual(['0', '0.1.1+', '0.2.1']);
-    expect(find(row(node, '0.2.1'), '.rlm-tl-track').getAttribute('aria-label')).toBe(
+    expect(find(row(node, '0.2.1'), '.rlm-tl-track .rlm-unseen').textContent).toBe(
       '1.800 s to 2.500 s (0.70 s), finished, model 0.10 s'
     );
-    expect(find(row(node, '0.1.1+'), '.rlm-tl-track').getAttribute('aria-label')).toBe(
+    expect(find(row(node, '0.1.1+'), '.rlm-tl-track .rlm-unseen').textContent).toBe(
       '0.400 s to 1.400 s (1.00 s), 4 calls, at most 4 at once, 1 failed'
     );
     expect(find(row(node, '0.1.1+'), '.rlm-tl-sign').textContent).toBe('✗');
@@ -45,7 +45,7 @@ describe('the timeline', () => {
     const shown = showSaved(threeTurns());
     const node = showTimeline(shown);
     await drawn();
-    const grid = find(node, '.rlm-tl-grid');
+    const grid = find(node, '.rlm-tl-rows');
     press(grid, 'ArrowDown');
     expect(shown.state.selected).toBe('0.1.1+');
     press(grid, 'ArrowRight');
@@ -107,7 +107,7 @@ describe('the timeline', () => {
     const node = showTimeline(shown);
     shown.state.select('0.2.1');
     await drawn();
-    const grid = find(node, '.rlm-tl-grid');
+    const grid = find(node, '.rlm-tl-rows');
     press(grid, '+');
     await drawn();
     expect(find(node, '.rlm-tl-zoomed').textContent).toBe('Zoomed: 0.717 s to 2.783 s');

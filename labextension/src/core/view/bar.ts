@@ -49,10 +49,10 @@ export function stretch(node: HTMLElement, { left, width }: { left: number; widt
   node.style.width = `${width.toFixed(3)}%`;
 }
 
-/** Says what a bar shows to those who point at it, and to those who do not see it. */
-export function name(cell: HTMLElement, label: string): void {
-  setAttribute(cell, 'aria-label', label);
+/** Says what a bar shows to those who point at it; the text is for the cell, for those who do not see it. */
+export function name(cell: HTMLElement, label: string): HTMLElement {
   setAttribute(cell, 'title', label);
+  return h('span', { class: 'rlm-unseen' }, label);
 }
 
 /** How long it took and how it ended: beside the bar where there is room, else at its end. */
@@ -60,7 +60,8 @@ export function note(span: Span, window: Span, status: Status, failed = 0): HTML
   const took = span.end - span.start;
   const sign = status === 'finished' ? '' : `${MARKS[status]} ${failed ? `${thousands(failed)} · ` : ''}`;
   const text = `${sign}${status === 'running' ? ticking(took) : seconds(took)}`;
-  const node = h('span', { class: 'rlm-tl-note', attrs: { 'data-status': status } });
+  // The cell's text for those who do not see it says this too, and more.
+  const node = h('span', { class: 'rlm-tl-note', attrs: { 'data-status': status, 'aria-hidden': 'true' } });
   const { left, width } = placeOf(span, window);
   if (span.end < window.start) {
     node.append(`◂ ${text}`);

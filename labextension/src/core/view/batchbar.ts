@@ -55,13 +55,14 @@ export class BatchBar {
     const requests = merged(spans.requests, window, COLUMNS).bars;
     const span = laneSpan(item, now);
     const failed = item.calls.filter(call => isBad(call.status));
-    name(cell, this.label(item.calls.length, span, merged(spans.calls, span, 1).most, failed.length));
+    const label = this.label(item.calls.length, span, merged(spans.calls, span, 1).most, failed.length);
     area.draw(
       [under.bars, requests.map(bar => ({ ...bar, level: Math.min(bar.level, slots) }))],
       window,
       under.most
     );
     cell.replaceChildren(
+      name(cell, label),
       area.node,
       ...this.signs(failed, window, now),
       note(span, window, laneStatus(item), failed.length)

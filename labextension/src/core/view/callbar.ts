@@ -42,8 +42,8 @@ export class CallBar {
       return;
     }
     this.shown.set(cell, shown);
-    name(cell, label);
     cell.replaceChildren(
+      name(cell, label),
       rail(span, window, call.status),
       ...parts.map(part => this.part(part, part.key === chosen)),
       note(span, window, call.status)

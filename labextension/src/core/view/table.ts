@@ -6,6 +6,7 @@ import { itemsAbove } from '../model/rows';
 import type { ViewState } from '../model/state';
 import type { Call } from '../trace/call';
 import { freshId, h, setAttribute, setText } from './dom';
+import { asGrid } from './grid';
 import { pressed } from './keys';
 import type { Lens } from './lens';
 import { letGo, rowKey, rowMoves, taken } from './rowkeys';
@@ -17,6 +18,7 @@ const ROW_HEIGHT = 26;
 
 export class TableLens implements Lens {
   readonly node: HTMLElement;
+  private readonly grid: HTMLElement;
   private readonly list: VirtualList<Call>;
   private readonly drawer: CallDrawer;
   private readonly head: TableHead;
@@ -36,31 +38,14 @@ export class TableLens implements Lens {
     this.list = new VirtualList<Call>(
       ROW_HEIGHT,
       { key: call => call.id, draw: (call, index, before) => this.drawer.draw(call, index, before) },
-      'rlm-tb-rows'
+      'rlm-tb-rows',
+      this.head.node
     );
-    this.list.node.setAttribute('role', 'presentation');
     this.list.rows.setAttribute('role', 'rowgroup');
-    this.node = h(
-      'div',
-      {
-        class: 'rlm-table',
-        attrs: {
-          role: 'grid',
-          tabindex: 0,
-          'aria-label': words.__('Calls of the run'),
-          'aria-colcount': this.head.columns,
-          'data-lm-suppress-shortcuts': 'true'
-        },
-        on: {
-          keydown: event => {
-            this.onKey(event);
-          }
-        }
-      },
-      this.head.node,
-      this.list.node,
-      this.empty
-    );
+    this.grid = asGrid(this.list.node, 'grid', words.__('Calls of the run'), this.head.columns, event => {
+      this.onKey(event);
+    });
+    this.node = h('div', { class: 'rlm-table' }, this.grid, this.empty);
     this.listen();
   }
 
@@ -71,16 +56,15 @@ export class TableLens implements Lens {
     const active = this.calls[at];
     this.drawer.active = active?.id ?? '';
     list.node.style.setProperty('--rlm-rows', String(this.calls.length));
-    setAttribute(this.node, 'aria-rowcount', this.calls.length + 1);
+    setAttribute(this.grid, 'aria-rowcount', this.calls.length + 1);
     list.update(this.calls);
     if (state.follow && state.store.live && !this.sort) {
       list.reveal(this.newest());
     }
-    setAttribute(this.node, 'aria-activedescendant', active && list.element(active.id)?.id);
+    setAttribute(this.grid, 'aria-activedescendant', active && list.element(active.id)?.id);
     setText(this.empty, this.calls.length ? '' : state.words.__('No call matches the search.'));
     this.empty.hidden = this.calls.length > 0 || !state.searching;
     this.head.update(this.sort);
-    this.head.align(list.node);
   }
 
   reveal(): void {
@@ -91,7 +75,7 @@ export class TableLens implements Lens {
   }
 
   focus(): void {
-    this.node.focus({ preventScroll: true });
+    this.grid.focus({ preventScroll: true });
   }
 
   dispose(): void {
@@ -129,13 +113,6 @@ export class TableLens implements Lens {
   private listen(): void {
     const { node } = this.list;
     letGo(node, this.state);
-    node.addEventListener('scroll', () => {
-      this.head.align(node);
-    });
-    // The keyboard brings a button of the header into sight: the rows follow.
-    this.head.node.addEventListener('scroll', () => {
-      node.scrollLeft = this.head.node.scrollLeft;
-    });
     node.addEventListener('click', event => {
       const key = rowKey(event);
       if (key !== undefined) {

@@ -72,14 +72,6 @@ export class TableHead {
     }
   }
 
-  /** Keeps the header above the columns of a list that may be scrolled sideways. */
-  align(list: HTMLElement): void {
-    this.node.style.setProperty('--rlm-gutter', `${String(list.offsetWidth - list.clientWidth)}px`);
-    if (this.node.scrollLeft !== list.scrollLeft) {
-      this.node.scrollLeft = list.scrollLeft;
-    }
-  }
-
   private sorter(column: Column): HTMLButtonElement {
     const [name, hint] = named(column, this.words);
     const made = button(name, {

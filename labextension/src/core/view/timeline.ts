@@ -7,6 +7,7 @@ import type { ViewState } from '../model/state';
 import { laneSpan, lanes, slots } from '../model/timeline';
 import type { Lane } from '../model/timeline';
 import { freshId, h, setAttribute } from './dom';
+import { asGrid } from './grid';
 import { pressed } from './keys';
 import { LaneDrawer } from './lane';
 import type { Lens } from './lens';
@@ -46,15 +47,19 @@ export class TimelineLens implements Lens {
       this.zoom.show(null);
       this.focus();
     });
+    const label = h('div', { class: 'rlm-tl-label', attrs: { role: 'columnheader' } }, words.__('Call'));
     this.list = new VirtualList<Lane>(
       ROW_HEIGHT,
       { key: lane => lane.item.key, draw: (lane, index, before) => this.drawer.draw(lane, index, before) },
-      'rlm-tl-rows'
+      'rlm-tl-rows',
+      h('div', { class: 'rlm-tl-head', attrs: { role: 'row', 'aria-rowindex': 1 } }, label, this.axis.head)
     );
-    this.list.node.setAttribute('role', 'presentation');
     this.list.rows.setAttribute('role', 'rowgroup');
-    this.grid = this.makeGrid();
-    this.node = h('div', { class: 'rlm-timeline' }, this.caption.node, this.overview.node, this.grid);
+    this.grid = asGrid(this.list.node, 'treegrid', words.__('Calls over time'), 2, event => {
+      this.onKey(event);
+    });
+    const drawing = h('div', { class: 'rlm-tl-grid' }, this.axis.lines, this.grid);
+    this.node = h('div', { class: 'rlm-timeline' }, this.caption.node, this.overview.node, drawing);
     this.listen();
   }
 
@@ -126,32 +131,6 @@ export class TimelineLens implements Lens {
     const { offsetWidth, clientWidth } = this.list.node;
     this.node.style.setProperty('--rlm-gutter', `${String(offsetWidth - clientWidth)}px`);
     this.axis.update(this.zoom.window);
-  }
-
-  private makeGrid(): HTMLElement {
-    const { words } = this.state;
-    const label = h('div', { class: 'rlm-tl-label', attrs: { role: 'columnheader' } }, words.__('Call'));
-    return h(
-      'div',
-      {
-        class: 'rlm-tl-grid',
-        attrs: {
-          role: 'treegrid',
-          tabindex: 0,
-          'aria-label': words.__('Calls over time'),
-          'aria-colcount': 2,
-          'data-lm-suppress-shortcuts': 'true'
-        },
-        on: {
-          keydown: event => {
-            this.onKey(event);
-          }
-        }
-      },
-      this.axis.lines,
-      h('div', { class: 'rlm-tl-head', attrs: { role: 'row', 'aria-rowindex': 1 } }, label, this.axis.head),
-      this.list.node
-    );
   }
 
   private listen(): void {

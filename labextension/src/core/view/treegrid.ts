@@ -4,6 +4,7 @@ import type { Row } from '../model/rows';
 import { hasChildren } from '../model/rows';
 import type { ViewState } from '../model/state';
 import { freshId, h, setAttribute } from './dom';
+import { asGrid } from './grid';
 import { pressed } from './keys';
 import type { Lens } from './lens';
 import { RowDrawer } from './treerow';
@@ -13,20 +14,12 @@ export const ROW_HEIGHT = 26;
 
 export class TreeLens implements Lens {
   readonly node: HTMLElement;
-  private readonly grid: HTMLElement;
   private readonly list: VirtualList<Row>;
   private readonly drawer: RowDrawer;
 
   constructor(private readonly state: ViewState) {
     const { words } = state;
     this.drawer = new RowDrawer(state, freshId('row'));
-    this.list = new VirtualList<Row>(
-      ROW_HEIGHT,
-      { key: row => row.item.key, draw: (row, index, before) => this.drawer.draw(row, index, before) },
-      'rlm-tree-rows'
-    );
-    this.list.node.setAttribute('role', 'presentation');
-    this.list.rows.setAttribute('role', 'rowgroup');
     const names = [
       words.__('Step'),
       words.__('Calls'),
@@ -35,42 +28,31 @@ export class TreeLens implements Lens {
       words.__('Time')
     ];
     const head = names.map(name => h('span', { class: 'rlm-cell', attrs: { role: 'columnheader' } }, name));
-    this.grid = h(
-      'div',
-      {
-        class: 'rlm-tree',
-        attrs: {
-          role: 'treegrid',
-          tabindex: 0,
-          'aria-label': words.__('Steps of the run'),
-          'aria-colcount': names.length,
-          'data-lm-suppress-shortcuts': 'true'
-        },
-        on: {
-          keydown: event => {
-            this.onKey(event);
-          }
-        }
-      },
-      h('div', { class: 'rlm-row rlm-columns', attrs: { role: 'row', 'aria-rowindex': 1 } }, ...head),
-      this.list.node
+    this.list = new VirtualList<Row>(
+      ROW_HEIGHT,
+      { key: row => row.item.key, draw: (row, index, before) => this.drawer.draw(row, index, before) },
+      'rlm-tree',
+      h('div', { class: 'rlm-row rlm-columns', attrs: { role: 'row', 'aria-rowindex': 1 } }, ...head)
     );
-    this.node = this.grid;
+    this.list.rows.setAttribute('role', 'rowgroup');
+    this.node = asGrid(this.list.node, 'treegrid', words.__('Steps of the run'), names.length, event => {
+      this.onKey(event);
+    });
     this.listen();
   }
 
   update(): void {
     const { rows } = this.state;
     this.list.node.style.setProperty('--rlm-rows', String(rows.length));
-    setAttribute(this.grid, 'aria-rowcount', rows.length + 1);
+    setAttribute(this.node, 'aria-rowcount', rows.length + 1);
     // A column that says «unknown» in every row says nothing; the head says it once.
-    setAttribute(this.grid, 'data-unpriced', !this.state.store.tree.root?.below.usage.hasPrices);
+    setAttribute(this.node, 'data-unpriced', !this.state.store.tree.root?.below.usage.hasPrices);
     this.list.update(rows);
     if (this.state.follow && this.state.store.live) {
       this.list.reveal(this.newest());
     }
     const active = this.list.element(this.state.selected);
-    setAttribute(this.grid, 'aria-activedescendant', active?.id);
+    setAttribute(this.node, 'aria-activedescendant', active?.id);
   }
 
   reveal(): void {
@@ -81,7 +63,7 @@ export class TreeLens implements Lens {
   }
 
   focus(): void {
-    this.grid.focus({ preventScroll: true });
+    this.node.focus({ preventScroll: true });
   }
 
   dispose(): void {

@@ -11,7 +11,10 @@ export interface RowDrawing<T> {
 
 const SPARE = 6;
 
-/** `node` scrolls; `rows` is the element the rows are in. Every row is `rowHeight` pixels high. */
+/**
+ * `node` scrolls; `rows` is the element the rows are in, below a head that stays in sight. Every row is `rowHeight`
+ * pixels high.
+ */
 export class VirtualList<T> {
   readonly node: HTMLElement;
   readonly rows: HTMLElement;
@@ -23,8 +26,10 @@ export class VirtualList<T> {
   constructor(
     readonly rowHeight: number,
     private readonly drawing: RowDrawing<T>,
-    classes: string
+    classes: string,
+    private readonly head: HTMLElement
   ) {
+    head.classList.add('rlm-virtual-head');
     this.rows = h('div', { class: 'rlm-virtual-rows', attrs: { role: 'presentation' } });
     this.node = h(
       'div',
@@ -36,6 +41,7 @@ export class VirtualList<T> {
           }
         }
       },
+      head,
       this.rows
     );
     this.sized = new ResizeObserver(() => {
@@ -54,7 +60,7 @@ export class VirtualList<T> {
   /** Scrolls as little as shows the item of that number whole. */
   reveal(index: number): void {
     const top = index * this.rowHeight;
-    const room = this.node.clientHeight;
+    const room = this.room;
     if (top < this.node.scrollTop) {
       this.node.scrollTop = top;
     } else if (top + this.rowHeight > this.node.scrollTop + room) {
@@ -65,7 +71,11 @@ export class VirtualList<T> {
 
   /** How many rows are whole in sight: a page for the keyboard. */
   get page(): number {
-    return Math.max(1, Math.floor(this.node.clientHeight / this.rowHeight) - 1);
+    return Math.max(1, Math.floor(this.room / this.rowHeight) - 1);
+  }
+
+  private get room(): number {
+    return this.node.clientHeight - this.head.offsetHeight;
   }
 
   /** The row's element, where it is in the document. */

@@ -26,7 +26,9 @@ export class Zoom {
 
   /** Shows a part. All of the axis is no choice: it grows with a run that goes on. */
   show(window: Span | null): void {
-    this.chosen = window && window.start <= 0 && window.end >= this.total ? null : window;
+    // Less than a thousandth of a pixel is missing: that comes from rounding.
+    const all = window && window.end - window.start >= this.total * (1 - 1e-6);
+    this.chosen = all ? null : window;
     this.changed();
   }
 
