@@ -11,13 +11,16 @@ import { PROTOCOL } from './protocol';
 const TARGET = 'rlm_kernel';
 const LAB = Symbol('JupyterLab routes the messages');
 const NOT_LOADED = 'this kernel has not loaded rlm_kernel: run %load_ext rlm_kernel';
-/** How long JupyterLab, and then the kernel, may take to start a subshell, in milliseconds. */
-const PATIENCE = 1_500;
+/** How long JupyterLab may take to start a subshell, in milliseconds. */
+const LAB_PATIENCE = 1_500;
+/** How long the kernel may: JupyterLab may hold messages back for three seconds after it has connected. */
+const KERNEL_PATIENCE = 8_000;
 
 /** The channel, open. A kernel without the package closes it at once. Rejects where the kernel goes meanwhile. */
 export async function openChannel(kernel: Kernel.IKernelConnection, version: string): Promise<Control> {
   const comm = kernel.createComm(TARGET);
-  const route = (await soon(startedByLab(comm))) ?? (await soon(startSubshell(kernel)));
+  const route =
+    (await soon(startedByLab(comm), LAB_PATIENCE)) ?? (await soon(startSubshell(kernel), KERNEL_PATIENCE));
   const own = route === LAB ? null : route;
   const control = new Control({
     send: message => {
@@ -69,6 +72,9 @@ async function startedByLab(comm: Kernel.IComm): Promise<typeof LAB | null> {
 
 /** The id of a new subshell; null for a kernel without. The kernel's control channel answers also while a cell runs. */
 async function startSubshell(kernel: Kernel.IKernelConnection): Promise<string | null> {
+  if (await hasNone(kernel)) {
+    return null;
+  }
   const reply = await kernel.sendControlMessage(
     KernelMessage.createMessage({
       msgType: 'create_subshell_request',
@@ -81,6 +87,13 @@ async function startSubshell(kernel: Kernel.IKernelConnection): Promise<string |
   ).done;
   const content: unknown = reply.content;
   return isFields(content) && typeof content['subshell_id'] === 'string' ? content['subshell_id'] : null;
+}
+
+// A kernel that is busy says nothing of itself.
+async function hasNone(kernel: Kernel.IKernelConnection): Promise<boolean> {
+  const info: unknown = await soon(kernel.info, 0);
+  const features = isFields(info) ? (info['supported_features'] ?? []) : null;
+  return Array.isArray(features) && !features.includes('kernel subshells');
 }
 
 type CommContent =
@@ -136,12 +149,12 @@ function leave(kernel: Kernel.IKernelConnection, comm: Kernel.IComm, own: string
 }
 
 /** What comes of it; null where that fails or takes too long. */
-async function soon<T>(work: Promise<T | null>): Promise<T | null> {
+async function soon<T>(work: Promise<T | null>, patience: number): Promise<T | null> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<null>(resolve => {
     timer = setTimeout(() => {
       resolve(null);
-    }, PATIENCE);
+    }, patience);
   });
   try {
     return await Promise.race([work, late]);

@@ -152,8 +152,12 @@ function insertCell(panel: NotebookPanel, source: string): void {
   const cell = notebook.activeCell;
   if (cell) {
     cell.model.sharedModel.setSource(source);
-    notebook.mode = 'edit';
-    cell.editor?.setCursorPosition({ line: 0, column: source.length });
+    // The palette gives the keyboard back to where it was, so it is put into the cell after that.
+    requestAnimationFrame(() => {
+      notebook.mode = 'edit';
+      cell.editor?.focus();
+      cell.editor?.setCursorPosition({ line: 0, column: source.length });
+    });
   }
 }
 

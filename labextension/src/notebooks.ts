@@ -79,7 +79,7 @@ export class Notebooks {
 
 /** Whether this page runs the cell, and so is told of its outputs. */
 export function isUnderWay(cell: CodeCell): boolean {
-  // There is none before a cell is first run, whatever its type says.
+  // There is no future before a cell is first run, whatever its type says, and it stays when the cell has run.
   const area: { readonly future?: { readonly isDisposed: boolean } | null } = cell.outputArea;
-  return area.future?.isDisposed === false;
+  return area.future?.isDisposed === false && (cell.promptNode?.textContent.includes('*') ?? false);
 }

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,13 @@ c.ServerApp.allow_root = True
 c.ServerApp.root_dir = {notebooks!r}
 c.IdentityProvider.token = {token!r}
 c.LabApp.expose_app_in_browser = True  # the tests run JupyterLab's commands through `window.jupyterapp`
+c.JupyterNotebookApp.expose_app_in_browser = True
 c.LabApp.user_settings_dir = {settings!r}
 c.LabApp.workspaces_dir = {workspaces!r}
 """
 # The offer of news covers a corner of the page.
 NO_NEWS = '{"fetchNews": "false", "checkForUpdates": false}'
+EXTENSION = "/labextensions/rlm-kernel/"
 FRONT = "window.jupyterapp.shell.currentWidget"
 
 
@@ -50,8 +52,8 @@ class JupyterServer:
         self._token = secrets.token_hex(16)
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}"
-        settings = folder / "settings"
-        news = settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+        self.settings = folder / "settings"
+        news = self.settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
         news.parent.mkdir(parents=True)
         news.write_text(NO_NEWS)
         config = folder / "config.py"
@@ -60,7 +62,7 @@ class JupyterServer:
                 port=port,
                 notebooks=str(self.notebooks),
                 token=self._token,
-                settings=str(settings),
+                settings=str(self.settings),
                 workspaces=str(folder / "workspaces"),
             )
         )
@@ -79,10 +81,9 @@ class JupyterServer:
             )
         self._wait()
 
-    @property
-    def page(self) -> str:
-        """The address that opens JupyterLab empty."""
-        return f"{self.url}/lab?reset&token={self._token}"
+    def address(self, place: str) -> str:
+        """The address of a place of this server, for those who may see it."""
+        return f"{self.url}{place}{'&' if '?' in place else '?'}token={self._token}"
 
     def close(self) -> None:
         """Ends the server and, with its process group, whatever it left."""
@@ -113,25 +114,26 @@ class JupyterServer:
 class Lab:
     """One JupyterLab in one browser page. `hosts` are the servers that the page asked for anything."""
 
-    def __init__(self, page: Page, server: JupyterServer, shots: Path) -> None:
+    def __init__(self, page: Page, server: JupyterServer, shots: Path, place: str = "/lab?reset") -> None:
         self.page = page
+        self.place = place
         self.server = server
         self.hosts: set[str] = set()
         self.complaints: list[str] = []
         self._shots = shots
         page.set_default_timeout(WAIT_MS)
         page.on("request", lambda request: self.hosts.add(_host(request.url)))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("pageerror", lambda error: self.complaints.append(error.stack or str(error)))
         self.load()
 
     def load(self) -> None:
-        """The page anew, without any document."""
-        self.page.goto(self.server.page)
+        """The page anew, in JupyterLab without any document."""
+        self.page.goto(self.server.address(self.place))
         self.page.wait_for_function("() => window.jupyterapp?.shell.currentWidget")
 
-    def write(self, path: str, *sources: str) -> str:
-        """A new notebook for the kernel `rlm` with these code cells; its path."""
-        spec = {"name": "rlm", "display_name": "Python 3 (RLM)", "language": "python"}
+    def write(self, path: str, *sources: str, kernel: str = "rlm") -> str:
+        """A new notebook with these code cells; its path."""
+        spec = {"name": kernel, "display_name": "Python 3", "language": "python"}
         cells = [nbformat.v4.new_code_cell(source) for source in sources]
         self.store(path, nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": spec}))
         return path
@@ -156,6 +158,29 @@ class Lab:
             self.page.wait_for_selector(".jp-Dialog", state="detached")
         return Notebook(self)
 
+    def reload(self, path: str) -> Notebook:
+        """The page anew, with that notebook, whose kernel goes on."""
+        self.page.goto(self.server.address(f"/lab/tree/{path}?reset"))
+        return self.opened(path)
+
+    def opened(self, path: str) -> Notebook:
+        """The notebook that the page opens by itself, in front."""
+        self.page.wait_for_function(
+            f"path => window.jupyterapp && {FRONT}?.context?.path === path && {FRONT}.context.isReady",
+            arg=path,
+        )
+        self.page.wait_for_selector(f"{PANEL} .jp-Cell")
+        return Notebook(self)
+
+    @contextmanager
+    def classic(self, path: str) -> Iterator[Lab]:
+        """A page of Notebook 7 with that notebook."""
+        other = Lab(self.page.context.new_page(), self.server, self._shots, f"/notebooks/{path}")
+        yield other
+        # Notebook 7.6 complains of its own settings in any page.
+        other.complaints = [complaint for complaint in other.complaints if EXTENSION in complaint]
+        self._leave(other)
+
     @contextmanager
     def without_kernels(self) -> Iterator[Lab]:
         """The same JupyterLab opened anew, as if its server had no kernel at all."""
@@ -164,15 +189,32 @@ class Lab:
         page.route("**/api/kernelspecs*", lambda route: route.fulfill(json=nothing))
         other = Lab(page, self.server, self._shots)
         yield other
+        self._leave(other)
+
+    def _leave(self, other: Lab) -> None:
         self.hosts |= other.hosts
         self.complaints += other.complaints
-        page.close()
+        other.page.close()
 
     def command(self, name: str, **words: str) -> None:
         """Starts one of JupyterLab's commands."""
         self.page.evaluate(
             "([name, words]) => { void window.jupyterapp.commands.execute(name, words) }", [name, words]
         )
+
+    def palette(self, label: str) -> None:
+        """Picks the command of that name from the palette, by keyboard."""
+        self.page.keyboard.press("Control+Shift+C")
+        self.page.keyboard.type(label)
+        self.page.wait_for_selector(f".lm-CommandPalette-item.lm-mod-active:has-text('{label}')")
+        self.page.keyboard.press("Enter")
+
+    def download(self, name: str, start: Callable[[], None]) -> str:
+        """The content of the file that comes when something is started; its name ends so."""
+        with self.page.expect_download() as coming:
+            start()
+        assert coming.value.suggested_filename.endswith(name)
+        return Path(coming.value.path()).read_text("utf-8")
 
     def shut_down(self) -> None:
         """Ends all kernels."""
@@ -243,6 +285,14 @@ class Notebook:
     def tree(self, at: int) -> Locator:
         """The run shown below the cell."""
         return self.output(at).first
+
+    def run_view(self, at: int) -> Locator:
+        """The run below the cell as the extension draws it."""
+        return self.output(at).locator(".rlm-run")
+
+    def cell_toolbar(self, at: int, name: str) -> Locator:
+        """A button of the toolbar in the cell."""
+        return self.cell(at).locator(f".jp-cell-toolbar [data-jp-item-name='{name}']")
 
     def text(self, at: int) -> str:
         """What a person reads below the cell."""
