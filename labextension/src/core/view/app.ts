@@ -41,6 +41,7 @@ export class RunView {
   private readonly stage: HTMLElement;
   private readonly lenses = new Map<LensName, Lens>();
   private readonly disconnect: () => void;
+  private revealed = '';
   private frame = 0;
   private readonly ticking: ReturnType<typeof setInterval>;
 
@@ -148,7 +149,8 @@ export class RunView {
     this.toolbar.update();
     this.notices.update();
     lens.update();
-    if (fresh) {
+    if (fresh || this.revealed !== state.selected) {
+      this.revealed = state.selected;
       lens.reveal();
     }
     if (state.detail) {

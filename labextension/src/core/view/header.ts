@@ -1,11 +1,12 @@
 /** The head of a run: the question, how it stands, what it may still use, and what can be done with it. */
 
 import { MARKS, brief, dollars, modeLabel, seconds, statusWord, thousands, ticking, tokens } from '../format';
+import { findItem } from '../model/rows';
+import { shares } from '../model/spent';
 import type { ViewState } from '../model/state';
 import { shorten, visible } from '../text';
 import { button, h, setAttribute, setText } from './dom';
 import { exportItems } from './exporting';
-import { gauges } from './gauge';
 import type { Host } from './host';
 import { Menu } from './menu';
 
@@ -142,7 +143,8 @@ export class Header {
 
   private drawGauges(): void {
     const { store, words } = this.state;
-    const shown = store.live || store.status === 'exhausted' ? gauges(store) : [];
+    const root = findItem(store.tree, '0');
+    const shown = root && (store.live || store.status === 'exhausted') ? shares(root, store) : [];
     this.gauge.hidden = shown.length === 0;
     while (this.gauge.children.length > shown.length) {
       this.gauge.lastElementChild?.remove();

@@ -7,6 +7,7 @@ import { freshId, h, setAttribute } from './dom';
 import { asGrid } from './grid';
 import { pressed } from './keys';
 import type { Lens } from './lens';
+import { letGo, rowKey, rowMoves, taken } from './rowkeys';
 import { RowDrawer } from './treerow';
 import { VirtualList } from './virtual';
 
@@ -72,18 +73,9 @@ export class TreeLens implements Lens {
 
   private listen(): void {
     const { state, list } = this;
-    for (const kind of ['wheel', 'touchmove', 'pointerdown'] as const) {
-      list.node.addEventListener(
-        kind,
-        () => {
-          state.setFollow(false);
-        },
-        { passive: true }
-      );
-    }
+    letGo(list.node, state);
     list.node.addEventListener('click', event => {
-      const row = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-key]') : null;
-      const key = row?.dataset['key'];
+      const key = rowKey(event);
       if (key === undefined || !(event.target instanceof Element)) {
         return;
       }
@@ -95,10 +87,7 @@ export class TreeLens implements Lens {
       }
     });
     list.node.addEventListener('dblclick', event => {
-      const row = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-key]') : null;
-      if (row?.dataset['key'] !== undefined) {
-        this.toggle(row.dataset['key']);
-      }
+      this.toggle(rowKey(event) ?? '');
     });
   }
 
@@ -135,24 +124,9 @@ export class TreeLens implements Lens {
     const at = this.at();
     const row = rows[at];
     const moves: Readonly<Record<string, () => void>> = {
-      ArrowDown: () => {
-        this.go(at + 1);
-      },
-      ArrowUp: () => {
-        this.go(at - 1);
-      },
-      PageDown: () => {
-        this.go(at + list.page);
-      },
-      PageUp: () => {
-        this.go(at - list.page);
-      },
-      Home: () => {
-        this.go(0);
-      },
-      End: () => {
-        this.go(rows.length - 1);
-      },
+      ...rowMoves(at, rows.length - 1, list.page, to => {
+        this.go(to);
+      }),
       ArrowRight: () => {
         this.inward(row, at);
       },
@@ -171,14 +145,12 @@ export class TreeLens implements Lens {
     const move = moves[pressed(event)];
     if (move) {
       move();
-      event.preventDefault();
-      event.stopPropagation();
+      taken(event);
     }
   }
 
   private go(to: number): void {
-    const { rows } = this.state;
-    const row = rows[Math.min(rows.length - 1, Math.max(0, to))];
+    const row = this.state.rows[to];
     if (row) {
       this.state.setFollow(false);
       this.state.select(row.item.key);

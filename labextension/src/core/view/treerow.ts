@@ -1,12 +1,15 @@
 /** One row of the tree: it tells its story while it is closed. */
 
 import { MARKS, brief, dollars, seconds, statusWord, thousands, ticking, tokens } from '../format';
+import { spanOf, statusOf } from '../model/detail';
 import { isFailed } from '../model/rows';
 import type { Item, Row } from '../model/rows';
+import { callsIn, secondsIn, wholeUsage } from '../model/spent';
 import type { ViewState } from '../model/state';
+import { countsOf, stripOf } from '../model/statuses';
 import { title } from '../model/titles';
 import { firstLine } from '../text';
-import { Total } from '../trace/call';
+import { isBad } from '../trace/call';
 import type { Call } from '../trace/call';
 import type { Status } from '../trace/wire';
 import { button, h, setAttribute } from './dom';
@@ -22,7 +25,7 @@ interface Facts {
   readonly code: boolean;
   readonly result: string;
   readonly bad: boolean;
-  readonly marks: string;
+  readonly strip: readonly (readonly [Status, number])[];
   readonly tags: readonly string[];
   readonly calls: string;
   readonly tokens: string;
@@ -84,17 +87,11 @@ export class RowDrawer {
     const word = statusWord(facts.status, this.state.words);
     return [
       this.chevron(row),
-      h(
-        'span',
-        { class: 'rlm-mark', attrs: { title: word, 'aria-hidden': 'true' } },
-        facts.bad && facts.status !== 'interrupted' && facts.status !== 'cut off'
-          ? MARKS.failed
-          : MARKS[facts.status]
-      ),
+      h('span', { class: 'rlm-mark', attrs: { title: word, 'aria-hidden': 'true' } }, MARKS[facts.status]),
       h('span', { class: 'rlm-unseen' }, `${word} `),
       h('span', { class: 'rlm-kind' }, facts.name),
       h('span', { class: facts.code ? 'rlm-title rlm-code' : 'rlm-title' }, facts.text),
-      facts.marks !== '' && this.marks(row.item),
+      facts.strip.length > 0 && this.strip(row.item, facts),
       ...facts.tags.map(tag =>
         h('span', { class: tag.startsWith(MARKS.failed) ? 'rlm-tag rlm-bad' : 'rlm-tag' }, tag)
       ),
@@ -114,14 +111,12 @@ export class RowDrawer {
     });
   }
 
-  private marks(item: Item): HTMLElement {
-    const strip = h('span', { class: 'rlm-marks', attrs: { role: 'img' } });
-    const calls = item.kind === 'batch' ? item.calls : [];
-    setAttribute(strip, 'aria-label', countsOf(calls, this.state));
-    for (const [status, length] of runs(sampled(calls))) {
-      strip.append(h('span', { attrs: { 'data-status': status } }, MARKS[status].repeat(length)));
-    }
-    return strip;
+  private strip(item: Item, facts: Facts): HTMLElement {
+    const told = item.kind === 'batch' ? countsOf(item.calls, this.state.words) : '';
+    const marks = facts.strip.map(([status, length]) =>
+      h('span', { attrs: { 'data-status': status } }, MARKS[status].repeat(length))
+    );
+    return h('span', { class: 'rlm-marks', attrs: { role: 'img', 'aria-label': told } }, ...marks);
   }
 
   private facts(item: Item): Facts {
@@ -134,12 +129,7 @@ export class RowDrawer {
       code: told.code,
       result: resultOf(item),
       bad: isFailed(item),
-      marks:
-        item.kind === 'batch'
-          ? `${countsOf(item.calls, this.state)}|${sampled(item.calls)
-              .map(each => MARKS[each])
-              .join('')}`
-          : '',
+      strip: item.kind === 'batch' ? stripOf(item.calls, MAX_MARKS) : [],
       tags: this.tags(item),
       ...this.figures(item)
     };
@@ -177,7 +167,7 @@ export class RowDrawer {
       }
     }
     if (item.kind === 'batch') {
-      out.push(countsOf(item.calls, this.state));
+      out.push(countsOf(item.calls, this.state.words));
     } else if (item.kind !== 'block') {
       const failed =
         item.kind === 'call'
@@ -192,7 +182,8 @@ export class RowDrawer {
 
   private figures(item: Item): Pick<Facts, 'calls' | 'tokens' | 'cost' | 'time'> {
     const { words } = this.state;
-    const { calls, usage } = sums(item);
+    const calls = callsIn(item);
+    const usage = wholeUsage(item);
     return {
       calls: calls ? brief(calls) : '',
       tokens: tokens(usage),
@@ -202,32 +193,8 @@ export class RowDrawer {
   }
 
   private time(item: Item): string {
-    const now = this.state.store.now;
-    const [start, end] = spanOf(item);
-    if (start === null) {
-      return '';
-    }
-    if (end !== null) {
-      return seconds(end - start);
-    }
-    return this.state.store.live ? ticking(now - start) : '';
-  }
-}
-
-function statusOf(item: Item): Status {
-  switch (item.kind) {
-    case 'call':
-      return item.call.status;
-    case 'turn':
-      return item.turn.blocks.some(block => !block.executed) || !item.turn.reply
-        ? item.call.status
-        : 'finished';
-    case 'block':
-      return item.block.executed ? 'finished' : item.call.status;
-    case 'batch':
-      return item.calls.some(call => call.status === 'running')
-        ? 'running'
-        : (item.calls.find(call => call.status !== 'finished')?.status ?? 'finished');
+    const took = secondsIn(item, this.state.store);
+    return took === null ? '' : spanOf(item)[1] === null ? ticking(took) : seconds(took);
   }
 }
 
@@ -262,103 +229,6 @@ function arrow(sign: string, text: string): string {
   return line ? `${sign} ${line}` : '';
 }
 
-function sums(item: Item): { calls: number; usage: Total } {
-  switch (item.kind) {
-    case 'call':
-      return { calls: item.call.below.calls, usage: item.call.below.usage };
-    case 'turn': {
-      const usage = totalOf(item.turn.blocks.flatMap(block => block.calls));
-      if (item.turn.reply) {
-        usage.add(item.turn.reply.usage);
-      }
-      return { calls: countOf(item.turn.blocks.flatMap(block => block.calls)), usage };
-    }
-    case 'block':
-      return { calls: countOf(item.block.calls), usage: totalOf(item.block.calls) };
-    case 'batch':
-      return { calls: countOf(item.calls), usage: totalOf(item.calls) };
-  }
-}
-
-function countOf(calls: readonly Call[]): number {
-  return calls.reduce((sum, call) => sum + 1 + call.below.calls, 0);
-}
-
 function failedIn(calls: readonly Call[]): number {
-  return calls.reduce(
-    (sum, call) => sum + Number(isFailed({ kind: 'call', key: call.id, call })) + call.below.failed,
-    0
-  );
-}
-
-function totalOf(calls: readonly Call[]): Total {
-  const total = new Total();
-  for (const call of calls) {
-    total.merge(call.below.usage);
-  }
-  return total;
-}
-
-function spanOf(item: Item): [number | null, number | null] {
-  switch (item.kind) {
-    case 'call':
-      return [item.call.start, item.call.end];
-    case 'turn': {
-      const { reply, blocks, asked } = item.turn;
-      const start = asked[0]?.t ?? reply?.t ?? null;
-      const last = blocks.at(-1);
-      return [start, last ? (last.executed?.t ?? null) : (reply?.t ?? null)];
-    }
-    case 'block':
-      return item.block.executed
-        ? [item.block.executed.t - item.block.executed.seconds, item.block.executed.t]
-        : [null, null];
-    case 'batch': {
-      const ends = item.calls.map(call => call.end);
-      const start = item.calls.reduce((least, call) => Math.min(least, call.start), Infinity);
-      return [
-        start,
-        ends.includes(null) ? null : ends.reduce<number>((most, end) => Math.max(most, end ?? 0), 0)
-      ];
-    }
-  }
-}
-
-/** `18 finished, 2 failed`. */
-function countsOf(calls: readonly Call[], { words }: ViewState): string {
-  const counts = new Map<Status, number>();
-  for (const call of calls) {
-    counts.set(call.status, (counts.get(call.status) ?? 0) + 1);
-  }
-  const order = Object.keys(MARKS) as Status[];
-  return order
-    .filter(status => counts.has(status))
-    .map(status => `${thousands(counts.get(status) ?? 0)} ${statusWord(status, words)}`)
-    .join(', ');
-}
-
-const WORST: readonly Status[] = ['failed', 'cut off', 'interrupted', 'exhausted', 'running', 'finished'];
-
-// One status for each call, or for each of as many equal parts as there is room for: the worst in it.
-function sampled(calls: readonly Call[]): Status[] {
-  const places = Math.min(MAX_MARKS, calls.length);
-  const worst: number[] = Array.from({ length: places }, () => WORST.length - 1);
-  calls.forEach((call, at) => {
-    const place = Math.floor((at * places) / calls.length);
-    worst[place] = Math.min(worst[place] ?? 0, WORST.indexOf(call.status));
-  });
-  return worst.map(rank => WORST[rank] ?? 'finished');
-}
-
-function runs(statuses: readonly Status[]): [Status, number][] {
-  const out: [Status, number][] = [];
-  for (const status of statuses) {
-    const last = out.at(-1);
-    if (last?.[0] === status) {
-      last[1] += 1;
-    } else {
-      out.push([status, 1]);
-    }
-  }
-  return out;
+  return calls.reduce((sum, call) => sum + Number(isBad(call.status)) + call.below.failed, 0);
 }
