@@ -41,12 +41,14 @@ def read_op(data: object) -> Op | None:
     error = _wrong(data)
     if error:
         return None if ask is None else Op(name=str(name), ask=ask, error=error)
+    # Only what the op needs was looked at, so nothing else is taken.
+    need = _NEEDS[str(name)]
     return Op(
         name=str(name),
         run=data["run"],
         ask=ask,
-        since=data.get("since", 0),
-        seqs=tuple(data.get("seqs", ())),
+        since=data["since"] if need == "since" else 0,
+        seqs=tuple(data["seqs"]) if need == "seqs" else (),
     )
 
 

@@ -10,7 +10,7 @@ from queue import Queue
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from trace_examples import Story, nested
 
@@ -292,6 +292,8 @@ NEARLY = st.fixed_dictionaries(
 )
 
 
+@example(data={"op": "unwatch", "run": "x", "since": None})
+@example(data={"op": "unwatch", "run": "x", "seqs": None})
 @given(data=JSON | NEARLY)
 def test_no_message_is_too_odd_to_be_read(data: Any) -> None:
     op = read_op(data)
