@@ -216,6 +216,11 @@ class Lab:
         assert coming.value.suggested_filename.endswith(name)
         return Path(coming.value.path()).read_text("utf-8")
 
+    def theme(self, name: str) -> None:
+        """Changes the theme, and waits until it is there."""
+        self.command("apputils:change-theme", theme=name)
+        self.page.wait_for_selector(f"body[data-jp-theme-name='{name}']", state="attached")
+
     def shut_down(self) -> None:
         """Ends all kernels."""
         self.page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")

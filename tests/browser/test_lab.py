@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from axe import faults
 from lab_page import Lab, Notebook
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 from server import Answer, ChatServer, by_kind, chat, error
 
 QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
@@ -59,19 +59,19 @@ def question(server: ChatServer) -> str:
     return f"%%rlm papers -o run --model small --base-url {server.url}\nWhat's the finding?"
 
 
-def branch(tree: Locator, title: str) -> Locator:
-    """What opens and closes with the row of that title."""
-    return tree.locator(f"details:has(> summary:has-text('{title}'))")
+def row(view: Locator, key: str) -> Locator:
+    """A row of the tree."""
+    return view.locator(f'.rlm-row[data-key="{key}"]')
 
 
-def row(tree: Locator, title: str) -> Locator:
-    """The row to click."""
-    return tree.locator("summary", has_text=title)
-
-
-def open_all(tree: Locator) -> None:
-    """Opens every closed row."""
-    tree.locator("details:not([open]) > summary").evaluate_all("rows => rows.forEach(row => row.click())")
+def every_tab(view: Locator, *keys: str) -> Iterator[Locator]:
+    """The detail of these rows, tab by tab."""
+    for key in keys:
+        row(view, key).click()
+        expect(row(view, key)).to_have_attribute("aria-selected", "true")
+        for name in view.locator(".rlm-detail [role=tab]:not([hidden])").all_inner_texts():
+            view.locator(".rlm-detail").get_by_role("tab", name=name, exact=True).click()
+            yield view.locator(".rlm-detail")
 
 
 def failures(notebook: Notebook) -> list[Any]:
@@ -91,25 +91,19 @@ def test_the_quickstart_runs_and_its_trees_outlive_the_kernel(lab: Lab) -> None:
     assert failures(notebook) == []
     for at in questions:
         notebook.show(at)
-        _, _, below = notebook.text(at).partition("\nAnswer")
-        assert NOT_A_MODEL in below
+        expect(notebook.run_view(at).locator(".rlm-answer")).to_contain_text(NOT_A_MODEL)
     notebook.show(questions[0])
     lab.shot("quickstart-collapsed")
     saved = notebook.save()
     lab.shut_down()
 
     with lab.without_kernels() as other:
-        notebook = other.open(QUICKSTART.name, kernel=False)
         at = questions[1]
+        notebook = other.open(QUICKSTART.name, kernel=False)
         notebook.show(at)
-
         assert not notebook.has_kernel()
         assert notebook.is_trusted(at)
-        code = branch(notebook.tree(at), "Turn 3").locator("pre code").first
-        assert not code.is_visible()
-        row(notebook.tree(at), "Turn 3").click()
-        assert code.is_visible()
-        assert "import json" in code.inner_text()
+        _read_the_third_turn(notebook.run_view(at))
         other.shot("reopened-without-kernel")
 
         saved.cells.append(saved.cells[0].copy())  # no longer what was signed
@@ -118,37 +112,16 @@ def test_the_quickstart_runs_and_its_trees_outlive_the_kernel(lab: Lab) -> None:
         stranger = other.open("untrusted.ipynb", kernel=False)
         stranger.show(at)
         assert not stranger.is_trusted(at)
-        row(stranger.tree(at), "Turn 3").click()
-        assert branch(stranger.tree(at), "Turn 3").locator("pre code").first.is_visible()
-        assert NOT_A_MODEL in stranger.text(at)
+        _read_the_third_turn(stranger.run_view(at))
         other.shot("reopened-untrusted")
 
 
-def test_the_tree_grows_while_the_run_is_under_way(lab: Lab, asked: ChatServer) -> None:
-    notebook = lab.open(lab.write("live.ipynb", PAPERS, question(asked)))
-    notebook.run(0)
-    notebook.watch(1)
-    notebook.start(1)
-    tree = notebook.tree(1)
-    notebook.output(1).filter(has_text="batch of 4 llm").filter(has_text="running").wait_for()
-    lab.shot("live")
-    notebook.wait(1)
-    lab.shot("finished-collapsed")
-    live = [state for state in notebook.states() if "○ running" in state]
-
-    assert "turn 2" not in live[0]
-    assert "batch of 4 llm" in live[-1]
-    assert notebook.output(1).count() == 1
-    assert "○ running" not in notebook.text(1)
-    assert notebook.text(1).index("Answer") < notebook.text(1).index("The finding is fine")
-    assert failures(notebook) == []
-
-    assert row(tree, "0.2.1 llm").is_hidden()
-    row(tree, "batch of 4 llm").click()
-    row(tree, "0.2.1 llm").click()
-    assert tree.get_by_text("Rate one", exact=True).is_visible()
-    open_all(tree)
-    lab.shot("finished-expanded")
+def _read_the_third_turn(view: Locator) -> None:
+    expect(view.locator(".rlm-mode").first).to_have_text(NOT_A_MODEL)
+    expect(view.locator(".rlm-detail")).to_be_hidden()
+    row(view, "0@3").click()
+    view.locator(".rlm-detail").get_by_role("tab", name="Code").click()
+    expect(view.locator(".rlm-detail")).to_contain_text("import json")
 
 
 def test_an_interrupt_ends_the_run_and_keeps_its_tree(lab: Lab) -> None:
@@ -236,7 +209,7 @@ def test_what_a_model_says_never_comes_to_life(lab: Lab) -> None:
         notebook.run(0, 1)
         assert "1 sub-call" in notebook.text(1)
         _harmless(lab, notebook)
-        notebook.save()
+        saved = notebook.save()
         lab.shut_down()
         lab.load()
         notebook = lab.open("bad.ipynb")
@@ -244,50 +217,37 @@ def test_what_a_model_says_never_comes_to_life(lab: Lab) -> None:
         _harmless(lab, notebook)
         lab.shot("hostile")
 
+        saved.cells.append(saved.cells[0].copy())  # no longer what was signed
+        saved.cells[-1].id = "another"
+        lab.store("bad-untrusted.ipynb", saved)
+        notebook = lab.open("bad-untrusted.ipynb")
+        assert not notebook.is_trusted(1)
+        _harmless(lab, notebook)
+
 
 def _harmless(lab: Lab, notebook: Notebook) -> None:
-    tree = notebook.tree(1)
-    open_all(tree)
-
-    assert tree.locator("script, img, svg, a, iframe, link, style").count() == 0
-    assert tree.evaluate("tree => tree.innerHTML").count(escape(PAYLOADS[0], quote=False)) > 5
+    view = notebook.run_view(1)
+    read = ""
+    for detail in every_tab(view, "0", "0@1", "0.1.1", "0@2"):
+        read += detail.inner_text()
+        assert view.locator("script, img, svg, a, iframe, link, style").count() == 0
+    assert read.count(PAYLOADS[0]) > 5
     assert lab.page.evaluate("() => window.__pwned") is None
 
 
-def test_every_text_can_be_read_in_the_dark(lab: Lab, asked: ChatServer) -> None:
-    notebook = lab.open(lab.write("dark.ipynb", PAPERS, question(asked)))
-    lab.command("apputils:change-theme", theme="JupyterLab Dark")
-    lab.page.wait_for_selector("body[data-jp-theme-light='false']", state="attached")
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"])
+def test_every_text_can_be_read_in_every_theme(lab: Lab, asked: ChatServer, theme: str) -> None:
+    name = theme.split()[1:]
+    lab.theme(theme)
+    notebook = lab.open(lab.write(f"{'-'.join(name)}.ipynb", PAPERS, question(asked)))
     notebook.run(0)
     notebook.start(1)
-    notebook.output(1).filter(has_text="turn 2").wait_for()
-    lab.shot("dark-live")
-    assert _contrast(notebook.tree(1)) > 4.5
+    view = notebook.run_view(1)
+    expect(row(view, "0@2")).to_be_visible()
+    assert faults(lab.page, ".rlm-run") == []
+    lab.shot(f"live-{'-'.join(name)}")
     notebook.wait(1)
-    open_all(notebook.tree(1))
-    lab.shot("dark")
-    assert _contrast(notebook.tree(1)) > 4.5
-
-
-def _contrast(output: Locator) -> float:
-    """The least WCAG contrast between a text of the output and what is behind it."""
-    least: float = output.evaluate(
-        """output => {
-          const parts = color => color.match(/[\\d.]+/g).map(Number);
-          const light = color => parts(color).slice(0, 3).map(v => v / 255)
-            .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-            .reduce((sum, v, at) => sum + v * [0.2126, 0.7152, 0.0722][at], 0);
-          const behind = node => {
-            const color = getComputedStyle(node).backgroundColor;
-            return parts(color)[3] === 0 && node.parentElement ? behind(node.parentElement) : color;
-          };
-          const contrast = node => {
-            const pair = [light(getComputedStyle(node).color), light(behind(node))].sort((a, b) => a - b);
-            return (pair[1] + 0.05) / (pair[0] + 0.05);
-          };
-          const told = [...output.querySelectorAll('*')].filter(node =>
-            [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim()));
-          return Math.min(...told.map(contrast));
-        }"""
-    )
-    return least
+    for _ in every_tab(view, "0@2"):
+        assert faults(lab.page, ".rlm-run") == []
+    lab.shot(f"finished-{'-'.join(name)}")
+    lab.theme("JupyterLab Light")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from axe import faults
 from playwright.sync_api import Locator, Page
 
 from rlm_kernel.trace import Trace
 from rlm_kernel.views.page import html_page
-
-AXE = Path(__file__).parents[2] / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
-HARMFUL = ("serious", "critical")
 
 
 class TreePage:
@@ -84,14 +81,6 @@ class TreePage:
 
     def faults(self) -> list[str]:
         """What axe-core finds serious, a line each."""
-        if not self.page.evaluate("() => 'axe' in window"):
-            # As a person with developer tools would: what the page itself may load is not changed.
-            self.page.context.new_cdp_session(self.page).send("Page.setBypassCSP", {"enabled": True})
-            self.page.evaluate(AXE.read_text("utf-8"))
-        found: dict[str, Any] = self.page.evaluate("() => axe.run('.rlm-run')")
-        return [
-            f"{fault['id']}: {fault['help']}: {node['html'][:200]} {node['failureSummary']}"
-            for fault in found["violations"]
-            if fault["impact"] in HARMFUL
-            for node in fault["nodes"][:3]
-        ]
+        # As a person with developer tools would: what the page itself may load is not changed.
+        self.page.context.new_cdp_session(self.page).send("Page.setBypassCSP", {"enabled": True})
+        return faults(self.page, ".rlm-run")
