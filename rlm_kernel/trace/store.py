@@ -164,6 +164,8 @@ class _Reader:
                 line=number,
             )
         try:
+            if TEXT_KEY in data:
+                raise TraceError("a text where an event was expected")
             return from_dict(self._resolve(data))
         except (TraceError, RecursionError) as error:
             raise self._error(f"does not fit: {error}", number) from None

@@ -64,8 +64,10 @@ MARKS = {
 
 def line(text: str, limit: int = 90) -> str:
     """The first line that says something, cut to `limit`."""
-    told = (part.strip() for part in text.splitlines() if part.strip(" \t`#*-="))
-    first = next((part for part in told if not part.startswith(("```", "~~~"))), text.strip())
+    lines = text.splitlines()
+    told = (part.strip() for part in lines if part.strip(" \t`#*-="))
+    decoration = next((part.strip() for part in lines if part.strip()), "")
+    first = next((part for part in told if not part.startswith(("```", "~~~"))), decoration)
     first = visible(first[: limit + 1])  # the rest is cut anyway
     return first if len(first) <= limit else first[: limit - 1] + "…"
 

@@ -1,6 +1,7 @@
 """A trace from a stranger: it opens, or it is refused with a `TraceError`. Nothing else happens."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,12 @@ def test_a_text_is_what_its_hash_says(tmp_path: Path) -> None:
     false = '{"type":"text","hash":"00ff","text":"not what was said"}'
     with pytest.raises(TraceError, match="line 3"):
         opened(tmp_path / "run.rlm.jsonl", false, ROOT.replace('"p"', '{"$text":"00ff"}'))
+
+
+def test_a_line_that_is_only_a_text_is_refused(tmp_path: Path) -> None:
+    text = json.dumps({"type": "text", "hash": sha256(b"said").hexdigest(), "text": "said"})
+    with pytest.raises(TraceError, match="line 4"):
+        opened(tmp_path / "run.rlm.jsonl", text, json.dumps({"$text": sha256(b"said").hexdigest()}))
 
 
 @pytest.mark.parametrize("line", [asked(100_000), call(call_id="0.100000.1")], ids=["turn", "id"])

@@ -50,6 +50,7 @@ def test_a_price() -> None:
         ("x" * 91, "x" * 89 + "…"),
         ("a\x1b[0m", "a\\u001b[0m"),
         ("###", "###"),
+        ("---\n***", "---"),
     ],
 )
 def test_the_first_line_that_says_something(text: str, first: str) -> None:

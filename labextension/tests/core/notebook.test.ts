@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 
 import { fenced, span } from '../../src/core/export/markdown';
 import { toNotebook } from '../../src/core/export/notebook';
-import { cost, line, seconds } from '../../src/core/export/summary';
+import { cost, seconds } from '../../src/core/export/summary';
+import { firstLine } from '../../src/core/text';
 import { RunStore } from '../../src/core/model/store';
 import { decodeBundle } from '../../src/core/trace/decode';
 import { readTrace } from '../../src/core/trace/file';
@@ -65,7 +66,7 @@ describe('the words are those of Python', () => {
     ['🧪'.repeat(90), '🧪'.repeat(90)],
     ['🧪'.repeat(91), `${'🧪'.repeat(89)}…`]
   ])('the first line of %j', (text, told) => {
-    expect(line(text)).toBe(told);
+    expect(firstLine(text)).toBe(told);
   });
 });
 

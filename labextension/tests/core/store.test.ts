@@ -71,6 +71,13 @@ describe('a shortened run', () => {
     expect(whole).toHaveBeenCalledTimes(1);
   });
 
+  test('that a kernel fed shortened is shortened too', () => {
+    const store = new RunStore('papers-1', true);
+    store.receive(feed(0, cut));
+    expect(store.cutTexts).toBe(1);
+    expect(store.complete).toBe(false);
+  });
+
   test('says so where no kernel holds it', async () => {
     const store = RunStore.fromBundle(decodeBundle({ format: 1, events: cut, cut_texts: 1 }));
     await expect(store.wholeEvents(store.events)).rejects.toThrow('no kernel holds this run');

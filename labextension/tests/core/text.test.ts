@@ -36,6 +36,8 @@ describe('text as it is shown', () => {
     expect(firstLine('\n---\n```repl\n  Rate this  \nmore')).toBe('Rate this');
     expect(firstLine('x'.repeat(200), 10)).toBe(`${'x'.repeat(9)}…`);
     expect(firstLine('')).toBe('');
+    expect(firstLine('---\n***')).toBe('---');
+    expect(firstLine('😀😀😀😀', 3)).toBe('😀😀…');
     expect(firstLine('x'.repeat(10_000_000), 20).length).toBe(20);
   });
 

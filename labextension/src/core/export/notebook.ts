@@ -7,7 +7,7 @@ import { MARKS, thousands } from '../format';
 import { decodeRich } from '../model/rich';
 import type { Table } from '../model/rich';
 import type { RunStore } from '../model/store';
-import { visible } from '../text';
+import { firstLine, visible } from '../text';
 import type { Call, Turn } from '../trace/call';
 import { isFields } from '../trace/decode';
 import type { CodeExecuted, ErrorInfo, RichOutput } from '../trace/wire';
@@ -21,7 +21,6 @@ import {
   escapeHtml,
   facts,
   label,
-  line,
   said,
   seconds,
   tokens
@@ -185,9 +184,9 @@ function more(number: number, indent: string): string[] {
 function called(call: Call): string {
   const turns = call.kind === 'rlm' ? `, ${count(call.turns.length, 'turn')}` : '';
   const result = call.error ? errorText(call.error) : call.answer;
-  const gave = result === null ? '' : ` → ${span(line(result))}`;
+  const gave = result === null ? '' : ` → ${span(firstLine(result))}`;
   const status = `${MARKS[call.status]} ${call.status}`;
-  return `${span(call.id)} ${call.kind}${turns}, ${status}: ${span(line(call.prompt))}${gave}`;
+  return `${span(call.id)} ${call.kind}${turns}, ${status}: ${span(firstLine(call.prompt))}${gave}`;
 }
 
 function end(store: RunStore): string[] {

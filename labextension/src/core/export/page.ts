@@ -1,11 +1,11 @@
 /** The run as one HTML file that draws itself, as `rlm_kernel/views/page.py` makes it; a test holds both to one page. */
 
 import type { RunStore } from '../model/store';
-import { visible } from '../text';
+import { firstLine, visible } from '../text';
 import { FORMAT } from '../trace/decode';
 import { base64Digest } from '../trace/sha256';
 import { missing } from './missing';
-import { errorText, escapeHtml, label, line } from './summary';
+import { errorText, escapeHtml, label } from './summary';
 
 /** What draws a trace in a page: one script and one style sheet, as `build-viewer.mjs` makes them. */
 export interface Viewer {
@@ -23,7 +23,7 @@ export function toPage(store: RunStore, viewer: Viewer): string {
 <meta http-equiv="Content-Security-Policy" content="${policy(viewer.script)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${escapeHtml(line(query, 80))}</title>
+<title>${escapeHtml(firstLine(query, 80))}</title>
 <style>${viewer.style}</style>
 </head>
 <body>

@@ -5,32 +5,14 @@
 
 import { MARKS, modeLabel, thousands } from '../format';
 import type { RunStore } from '../model/store';
-import { visible } from '../text';
+import { SPACE, strip } from '../text';
 import type { Call, Total, Turn } from '../trace/call';
 import type { ErrorInfo, Usage } from '../trace/wire';
 import { ENGLISH } from '../words';
 
-// What Python takes for a line's end and for white space; a browser's `trim` takes other characters.
-const LINE = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/g; // eslint-disable-line no-control-regex
-const SPACE = '[\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
 const BEFORE = new RegExp(`^${SPACE}+`);
-const AFTER = new RegExp(`${SPACE}+$`);
-const DECORATION = /^[ \t`#*\-=]*$/;
 const FENCE = /^(?:```|~~~)/;
 const TRIES = 20;
-
-/** The first line that says something, cut to `limit`. */
-export function line(text: string, limit = 90): string {
-  let found: string | undefined;
-  for (const part of lines(text)) {
-    if (!DECORATION.test(part) && !FENCE.test(strip(part))) {
-      found = strip(part);
-      break;
-    }
-  }
-  const first = visible(head(found ?? strip(text), limit + 1));
-  return chars(first) <= limit ? first : `${head(first, limit - 1)}…`;
-}
 
 /** The reply of the turn without the blocks that ran, which are shown by themselves. */
 export function said(turn: Turn): string {
@@ -125,29 +107,6 @@ export function escapeHtml(text: string): string {
     .replaceAll('>', '&gt;')
     .replaceAll('"', '&quot;')
     .replaceAll("'", '&#x27;');
-}
-
-function* lines(text: string): Generator<string> {
-  let start = 0;
-  for (const end of text.matchAll(LINE)) {
-    yield text.slice(start, end.index);
-    start = end.index + end[0].length;
-  }
-  yield text.slice(start);
-}
-
-function strip(text: string): string {
-  return text.replace(BEFORE, '').replace(AFTER, '');
-}
-
-function chars(text: string): number {
-  return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
-}
-
-function head(text: string, limit: number): string {
-  return Array.from(text.slice(0, 2 * limit))
-    .slice(0, limit)
-    .join('');
 }
 
 function fencedPlace(text: string, code: string): readonly [number, number] | null {

@@ -97,8 +97,9 @@ export class RunStore {
     if (feed.since > this.events.length) {
       return false;
     }
-    const fresh = feed.events.slice(this.events.length - feed.since);
-    this.take(decodeEvents(fresh));
+    const fresh = decodeEvents(feed.events.slice(this.events.length - feed.since));
+    this.take(fresh);
+    this.cutTexts += fresh.reduce((sum, event) => sum + event.cut, 0);
     this.path = feed.path;
     this.warning = feed.warning;
     this.clock = { now: feed.now, at: this.time() };
