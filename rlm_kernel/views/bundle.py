@@ -20,7 +20,7 @@ def mime_bundle(trace: Trace, *, inline_kb: int = INLINE_KB) -> dict[str, Any]:
     half as many; plain text. With 0 there is no JSON, and the HTML is as short as it gets. Never a widget view: a
     saved one shows an error and hides the HTML."""
     texts = {
-        "text/html": html_tree(trace, max_chars=inline_kb * 512),
+        "text/html": html_tree(trace, max_bytes=inline_kb * 512),
         "text/plain": text_tree(trace),
     }
     return {MIME: snapshot(trace, max_bytes=inline_kb * 1024), **texts} if inline_kb else texts

@@ -38,7 +38,7 @@ from rlm_kernel.views.summary import (
     variables_line,
 )
 
-MAX_CHARS = 128 * 1024
+MAX_BYTES = 128 * 1024
 _SLACK = 100
 _EVERYTHING = 10**9
 
@@ -73,20 +73,21 @@ _SIZES = (
 _Place = tuple[str, int, int, int]
 
 
-def html_tree(trace: Trace, *, max_chars: int | None = MAX_CHARS) -> str:
-    """The run as an HTML fragment of at most `max_chars` (None: with everything)."""
+def html_tree(trace: Trace, *, max_bytes: int | None = MAX_BYTES) -> str:
+    """The run as an HTML fragment of at most `max_bytes` of UTF-8 (None: with everything)."""
     root = trace.root
     if root is None:
         return "<p>A run that has not begun.</p>"
     below = rollups(root)
-    if max_chars is None:
+    if max_bytes is None:
         return _Tree(trace, root, below, _Size(), None).render()
     out = ""
     for size in _SIZES:
         tree = _Tree(trace, root, below, size, frozenset())
         out = tree.render()
-        if len(out) <= max_chars:
-            chosen = _chosen(tree.left_out_figures, max_chars - len(out))
+        room = max_bytes - len(out.encode())
+        if room >= 0:
+            chosen = _chosen(tree.left_out_figures, room)
             return _Tree(trace, root, below, size, chosen).render() if chosen else out
     return out
 
@@ -106,7 +107,7 @@ def html_document(trace: Trace) -> str:
     title = escape(line(trace.started.query if trace.started else "A run", 80))
     head = f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>'
     style = '<meta name="color-scheme" content="light dark">'
-    return f"{head}{style}</head>\n<body>\n{html_tree(trace, max_chars=None)}\n</body>\n</html>\n"
+    return f"{head}{style}</head>\n<body>\n{html_tree(trace, max_bytes=None)}\n</body>\n</html>\n"
 
 
 class _Tree:
@@ -320,4 +321,4 @@ def _tail(text: str) -> str:
     return f" {escape(text)}" if text else ""
 
 
-__all__ = ["MAX_CHARS", "html_document", "html_tree"]
+__all__ = ["MAX_BYTES", "html_document", "html_tree"]

@@ -62,7 +62,7 @@ def html_page(trace: Trace, viewer: Viewer | None = None) -> str:
         policy=_policy(viewer.script),
         title=escape(line(trace.started.query if trace.started else "A run", 80)),
         style=viewer.style,
-        twin=html_tree(trace, max_chars=None),
+        twin=html_tree(trace, max_bytes=None),
         trace=_json(trace),
         script=viewer.script,
     )

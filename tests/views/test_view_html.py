@@ -297,7 +297,7 @@ def test_huge_texts_are_shortened_and_that_is_said(letter: str) -> None:
         story.code("0", turn, huge, stdout=huge)
     story.finish("0", answer=huge, how="FINAL")
     html = html_tree(story.end(answer=huge, error=ErrorInfo(type="E", message=huge)))
-    assert len(html) <= LIMIT
+    assert len(html.encode()) <= LIMIT
     read(html)
     assert " long texts shortened here; the trace has them in full." in html
     assert "characters left out" in html
@@ -312,7 +312,7 @@ def test_a_text_that_fits_is_not_shortened() -> None:
 def test_many_calls_are_left_out_and_counted(calls: int, batched: bool) -> None:
     trace = wide(calls, batched=batched, prompt="Sum up " * 30, text="It says " * 30)
     html = html_tree(trace)
-    assert len(html) <= LIMIT
+    assert len(html.encode()) <= LIMIT
     read(html)
     shown = sum(f"<b>{call.id} llm</b>" in html for call in trace.walk())
     assert shown < calls
@@ -330,7 +330,7 @@ def test_calls_within_those_left_out_are_counted() -> None:
         story.llm(f"{child}.1.1", "Sum up " * 40)
     trace = story.stop()
     html = html_tree(trace)
-    assert len(html) <= LIMIT
+    assert len(html.encode()) <= LIMIT
     shown = sum(f"<b>{call.id} {call.kind}</b>" in html for call in trace.walk())
     assert f"{801 - shown} calls not shown here" in html
 
@@ -342,7 +342,7 @@ def test_many_turns_fit() -> None:
         story.reply("0", turn, fenced(f"print(context[{turn}])"))
         story.code("0", turn, f"print(context[{turn}])", stdout="a paper")
     html = html_tree(story.end(answer="done"))
-    assert len(html) <= LIMIT
+    assert len(html.encode()) <= LIMIT
     assert "<p><b>Answer</b></p><p>done</p>" in html
     assert "not shown here; the trace has them" in html
     read(html)
@@ -354,7 +354,7 @@ def test_a_long_name_does_not_make_a_long_page() -> None:
     story.root()
     story.reply("0", 1, "x", model=long)
     html = html_tree(story.end())
-    assert len(html) <= LIMIT
+    assert len(html.encode()) <= LIMIT
 
 
 def test_a_page_has_everything() -> None:
@@ -669,7 +669,7 @@ def sized(code: int, prompts: int, calls: int = 1) -> str:
         story.llm(f"0.1.{number + 1}", "p" * prompts)
     story.code("0", 1, "c" * code)
     html = html_tree(story.end(answer="x"))
-    assert len(html) <= LIMIT
+    assert len(html.encode()) <= LIMIT
     read(html)
     return html
 
@@ -688,7 +688,7 @@ def test_texts_of_an_rlm_call_are_cut_when_that_is_not_enough() -> None:
         story.reply("0", turn, fenced("c" * 7000))
         story.code("0", turn, "c" * 7000)
     html = html_tree(story.end(answer="x"))
-    assert len(html) <= LIMIT
+    assert len(html.encode()) <= LIMIT
     assert "c" * 1000 in html
     assert "c" * 7000 not in html
     assert html.count("<b>Turn ") == 50

@@ -132,17 +132,17 @@ def test_the_figures_of_the_root_come_first() -> None:
 
 
 def test_a_page_without_a_limit_has_every_figure() -> None:
-    html = html_tree(shown(*[figure(100_000)] * 3), max_chars=None)
+    html = html_tree(shown(*[figure(100_000)] * 3), max_bytes=None)
     assert html.count("<img") == 3
     assert "Note" not in html
 
 
-@pytest.mark.parametrize("max_chars", [0, 2000, 4000, 8000, 20_000])
-def test_any_size_holds(max_chars: int) -> None:
+@pytest.mark.parametrize("max_bytes", [0, 2000, 4000, 8000, 20_000])
+def test_any_size_holds(max_bytes: int) -> None:
     trace = shown(*[figure(1500), table(10, 100), figure(3000)] * 3)
-    html = html_tree(trace, max_chars=max_chars)
+    html = html_tree(trace, max_bytes=max_bytes)
     read(html)
-    assert len(html) <= max(max_chars, 1500)
+    assert len(html.encode()) <= max(max_bytes, 1500)
 
 
 # What is not sound
@@ -223,15 +223,15 @@ def test_a_closed_turn_tells_what_it_showed() -> None:
     plan=PLAN,
     random=RANDOM,
     outputs=st.lists(OUTPUT, max_size=10),
-    max_chars=st.sampled_from([LIMIT, 20_000, None]),
+    max_bytes=st.sampled_from([LIMIT, 20_000, None]),
 )
 def test_any_outputs_give_harmless_html_of_any_size(
-    plan: Plan, random: Random, outputs: list[RichOutput], max_chars: int | None
+    plan: Plan, random: Random, outputs: list[RichOutput], max_bytes: int | None
 ) -> None:
     trace = Trace(told(plan, random, outputs))
-    html = html_tree(trace, max_chars=max_chars)
+    html = html_tree(trace, max_bytes=max_bytes)
     seen = read(html)  # balanced, our few tags only, no attribute but a list's own and a checked image
     assert hidden(seen.text) == []
-    assert max_chars is None or len(html) <= max_chars
+    assert max_bytes is None or len(html.encode()) <= max_bytes
     assert hidden(text_tree(trace)) == []
     assert [hidden(call_text(call)) for call in trace.walk() if hidden(call_text(call))] == []

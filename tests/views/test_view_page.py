@@ -121,7 +121,7 @@ def test_one_script_may_run_and_nothing_may_be_loaded() -> None:
 def test_the_static_tree_is_there_for_those_without_scripts() -> None:
     trace = rich()
     html = html_page(trace, VIEWER)
-    assert f"<noscript>{html_tree(trace, max_chars=None)}</noscript>" in html
+    assert f"<noscript>{html_tree(trace, max_bytes=None)}</noscript>" in html
     title = re.search("<title>(.*)</title>", html)
     assert title
     assert unescape(title[1]) == "# Which?"
