@@ -21,6 +21,8 @@ const RESULT = 120;
 interface Facts {
   readonly status: Status;
   readonly name: string;
+  /** What `run["…"]` takes; the root's says nothing. */
+  readonly id: string;
   readonly text: string;
   readonly code: boolean;
   readonly result: string;
@@ -90,6 +92,7 @@ export class RowDrawer {
       h('span', { class: 'rlm-mark', attrs: { title: word, 'aria-hidden': 'true' } }, MARKS[facts.status]),
       h('span', { class: 'rlm-unseen' }, `${word} `),
       h('span', { class: 'rlm-kind' }, facts.name),
+      facts.id !== '' && h('span', { class: 'rlm-id' }, facts.id),
       h('span', { class: facts.code ? 'rlm-title rlm-code' : 'rlm-title' }, facts.text),
       facts.strip.length > 0 && this.strip(row.item, facts),
       ...facts.tags.map(tag =>
@@ -125,6 +128,7 @@ export class RowDrawer {
     return {
       status,
       name: this.name(item),
+      id: item.kind === 'call' && item.call.depth > 0 ? item.call.id : '',
       text: told.text,
       code: told.code,
       result: resultOf(item),
