@@ -129,6 +129,11 @@ def test_following_is_switched_by_command(lab: Lab, paced: Paced, asked: ChatSer
     expect(follow).to_have_attribute("aria-pressed", "true")
     lab.palette("Follow the Newest Step")
     expect(follow).to_have_attribute("aria-pressed", "false")
+    follow.click()
+    expect(follow).to_have_attribute("aria-pressed", "true")
+    notebook.run_view(1).locator(".rlm-tree").hover()
+    lab.page.mouse.wheel(0, 40)
+    expect(follow).to_have_attribute("aria-pressed", "false")
 
 
 def test_settings_decide_how_a_run_is_shown_and_a_question_edited(

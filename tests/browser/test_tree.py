@@ -264,6 +264,105 @@ def test_three_lenses_on_one_selection(tree: TreePage) -> None:
     assert "Sum up paper 1" not in shown
 
 
+def test_the_timeline_is_zoomed_by_mouse_and_by_keyboard(tree: TreePage) -> None:
+    tree.page.get_by_role("tab", name="Timeline").click()
+    tree.settle()
+    told = tree.page.locator(".rlm-tl-zoomed")
+    assert not told.is_visible()
+    strip = tree.page.locator(".rlm-tl-brush").bounding_box()
+    assert strip
+    middle = strip["y"] + strip["height"] / 2
+    tree.page.mouse.move(strip["x"] + strip["width"] * 0.3, middle)
+    tree.page.mouse.down()
+    tree.page.mouse.move(strip["x"] + strip["width"] * 0.6, middle, steps=4)
+    tree.page.mouse.up()
+    tree.settle()
+    expect(told).to_contain_text("Zoomed: ")
+    start, end = tree.page.get_by_role("slider").all()
+    zoomed = float(start.get_attribute("aria-valuenow") or 0)
+    assert zoomed > 0.3
+    start.focus()
+    tree.press("ArrowRight")
+    assert float(start.get_attribute("aria-valuenow") or 0) > zoomed
+    tree.press("Home")
+    assert float(start.get_attribute("aria-valuenow") or 1) == 0
+    assert float(end.get_attribute("aria-valuenow") or 0) < 3
+    tree.press("Escape")
+    expect(told).to_be_hidden()
+
+    tree.page.locator(".rlm-tl-rows").focus()
+    tree.press("Home", "ArrowDown")
+    assert "4 × llm" in tree.active()
+    tree.press("ArrowRight", "ArrowDown", "ArrowDown", "ArrowDown")
+    assert "0.1.3" in tree.active()
+    assert "failed" in tree.active()
+    tree.press("Enter")
+    expect(tree.detail).to_contain_text("500 after 3 retries")
+
+
+def test_the_table_is_sorted_by_mouse_and_by_keyboard(tree: TreePage) -> None:
+    tree.page.get_by_role("tab", name="Table").click()
+    tree.settle()
+
+    def ids() -> list[str]:
+        rows = tree.page.locator(".rlm-tb-row[data-key]")
+        found = [(row.bounding_box() or {"y": 0})["y"] for row in rows.all()]
+        keys = [row.get_attribute("data-key") or "" for row in rows.all()]
+        return [key for _, key in sorted(zip(found, keys, strict=True))]
+
+    usual = ["0", "0.1.1", "0.1.2", "0.1.3", "0.1.4", "0.2.1", "0.2.1.1.1"]
+    assert ids() == usual
+    cost = tree.page.get_by_role("columnheader", name="Cost")
+    cost.get_by_role("button").click()
+    tree.settle()
+    assert cost.get_attribute("aria-sort") == "descending"
+    assert ids()[0] == "0"
+    assert ids()[-1] == "0.1.3"  # it cost nothing that is known
+    assert "–" in tree.page.locator('.rlm-tb-row[data-key="0.1.3"]').inner_text()
+    tree.press("Enter")
+    assert cost.get_attribute("aria-sort") == "ascending"
+    assert ids()[-1] == "0.1.3"
+    tree.press("ArrowRight", "Space")
+    start = tree.page.get_by_role("columnheader", name="Start")
+    assert start.get_attribute("aria-sort") == "descending"
+    assert ids()[0] == "0.2.1.1.1"
+    tree.press("Space", "Space")
+    assert ids() == usual
+    tree.page.locator(".rlm-tb-rows").focus()
+    tree.press("End")
+    assert "0.2.1.1.1" in tree.active()
+
+
+def test_the_menu_by_keyboard(tree: TreePage) -> None:
+    more = tree.page.get_by_role("button", name="More")
+    more.focus()
+    tree.press("ArrowDown", "End", "ArrowDown")
+    assert more.get_attribute("aria-expanded") == "true"
+    first = tree.page.get_by_role("menuitem").first
+    assert first.evaluate("item => item === document.activeElement")
+    tree.press("Escape")
+    assert more.evaluate("button => button === document.activeElement")
+    assert more.get_attribute("aria-expanded") == "false"
+    tree.press("Enter")
+    with tree.page.expect_download() as download:
+        tree.page.keyboard.press("Enter")
+    assert download.value.suggested_filename.endswith(".rlm.jsonl")
+
+
+def test_what_is_shown_is_copied(tree: TreePage) -> None:
+    tree.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tree.page.locator(".rlm-answer").get_by_role("button", name="Copy").click()
+    expect(tree.page.locator(".rlm-answer")).to_contain_text("Copied")
+    assert tree.page.evaluate("() => navigator.clipboard.readText()") == "1 and 3"
+    tree.row("0.2.1").click()
+    tree.press("ArrowRight", "ArrowRight")
+    tree.detail.get_by_role("button", name="Copy as code").click()
+    expect(tree.detail).to_contain_text("Copied")
+    code = tree.page.evaluate("() => navigator.clipboard.readText()")
+    assert "Check paper 1" in code
+    compile(code, "copied", "exec")
+
+
 def test_every_step_shows_what_the_model_saw_and_did(tree: TreePage) -> None:
     tree.row("0@1").click()
     for tab, told in {

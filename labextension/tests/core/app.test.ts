@@ -160,6 +160,17 @@ describe('a live run', () => {
   });
 });
 
+test('Enter opens the detail from a lens, and is the own key of every button', () => {
+  const { view, state } = showSaved(threeTurns());
+  const enter = () => new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true });
+  const pressed = enter();
+  buttonOf(view.node, 'Slowest').dispatchEvent(pressed);
+  expect([pressed.defaultPrevented, state.detail]).toEqual([false, false]);
+  find(view.node, '.rlm-tree').dispatchEvent(enter());
+  expect(state.detail).toBe(true);
+  view.dispose();
+});
+
 test('keys of the run do not reach the notebook, chords of the notebook do', () => {
   const { view } = showSaved(threeTurns());
   const heard = vi.fn();

@@ -179,12 +179,19 @@ export class RunView {
       event.stopPropagation();
       return;
     }
+    if (event.key === 'Enter' && !this.isLens(event.target)) {
+      return; // a button's own
+    }
     const act = this.actions()[pressed(event)];
     if (act) {
       act();
       event.preventDefault();
       event.stopPropagation();
     }
+  }
+
+  private isLens(target: EventTarget | null): boolean {
+    return target instanceof Node && this.stage.contains(target) && !(target instanceof HTMLButtonElement);
   }
 
   private actions(): Readonly<Record<string, () => void>> {
