@@ -54,7 +54,12 @@ class Keeper {
 
   take(cards: readonly Card[]): void {
     for (const card of cards.filter(each => each.cell !== '')) {
-      this.work = this.work.then(() => this.keep(card)).catch(() => undefined);
+      this.work = this.work
+        .then(() => this.keep(card))
+        .catch((error: unknown) => {
+          // The run goes on, and its tree is in the kernel and on disk; only this page could not put it into the cell.
+          console.warn('rlm_kernel: the output of a run was not kept', error);
+        });
     }
   }
 
