@@ -120,10 +120,16 @@ function isLive(cell: CodeCell, at: number): boolean {
   return isFields(bundle) && bundle['live'] === true;
 }
 
-// The mark of a running cell, in the versions of JupyterLab where it can be set.
 function mark(cell: CodeCell, running: boolean): void {
-  if (!cell.isDisposed && 'executionState' in cell.model) {
+  if (cell.isDisposed) {
+    return;
+  }
+  if ('executionState' in cell.model) {
     cell.model.executionState = running ? 'running' : 'idle';
+  } else {
+    // JupyterLab before 4.2 has only the prompt.
+    // eslint-disable-next-line @typescript-eslint/no-deprecated
+    CodeCell.prototype.setPrompt.call(cell, running ? '*' : '');
   }
 }
 

@@ -1,7 +1,6 @@
 import { ILabShell } from '@jupyterlab/application';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette, MainAreaWidget } from '@jupyterlab/apputils';
-import { IJupyterWidgetRegistry } from '@jupyter-widgets/base';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
@@ -26,23 +25,15 @@ export const runs: JupyterFrontEndPlugin<void> = {
   description: 'Shows the runs of rlm_kernel.',
   autoStart: true,
   requires: [IRenderMimeRegistry],
-  optional: [
-    INotebookTracker,
-    ISettingRegistry,
-    ITranslator,
-    ICommandPalette,
-    ILabShell,
-    IJupyterWidgetRegistry
-  ],
-  activate: (
+  optional: [INotebookTracker, ISettingRegistry, ITranslator, ICommandPalette, ILabShell],
+  activate: async (
     app: JupyterFrontEnd,
     rendermime: IRenderMimeRegistry,
     tracker: INotebookTracker | null,
     stored: ISettingRegistry | null,
     translator: ITranslator | null,
     palette: ICommandPalette | null,
-    shell: ILabShell | null,
-    widgets: IJupyterWidgetRegistry | null
+    shell: ILabShell | null
   ) => {
     const words = wordsOf(translator);
     const registry = new Registry(VERSION, words);
@@ -83,10 +74,12 @@ export const runs: JupyterFrontEndPlugin<void> = {
         }
       });
     }
-    widgets?.registerWidget({
-      name: 'rlm-kernel',
-      version: VERSION,
-      exports: async () => (await import('./widget')).widgetClasses(lab)
-    });
+    // Loaded apart: where JupyterLab has no widgets, there is nothing to load it with, and all the rest works.
+    try {
+      const { registerWidget } = await import('./widget');
+      await registerWidget(app, lab);
+    } catch (error) {
+      console.warn('rlm_kernel has no widgets here:', error);
+    }
   }
 };

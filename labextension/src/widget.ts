@@ -1,15 +1,23 @@
 /** The ipywidget `TraceWidget` of the kernel: the same tree in a layout of one's own, over the widget's messages. */
 
-import { DOMWidgetModel, DOMWidgetView } from '@jupyter-widgets/base';
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import { DOMWidgetModel, DOMWidgetView, IJupyterWidgetRegistry } from '@jupyter-widgets/base';
 import type { ExportMap } from '@jupyter-widgets/base';
 import { Widget } from '@lumino/widgets';
 
 import { Control } from './control';
 import type { Lab } from './lab';
 import { RunPanel } from './panel';
+import { VERSION } from './version';
+
+/** Makes the widget known, where JupyterLab has widgets. */
+export async function registerWidget(app: JupyterFrontEnd, lab: Lab): Promise<void> {
+  const registry = await app.resolveOptionalService(IJupyterWidgetRegistry);
+  registry?.registerWidget({ name: 'rlm-kernel', version: VERSION, exports: widgetClasses(lab) });
+}
 
 /** The classes that the kernel names, for the widget manager to make. */
-export function widgetClasses(lab: Lab): ExportMap {
+function widgetClasses(lab: Lab): ExportMap {
   class TraceModel extends DOMWidgetModel {
     // Set in `initialize`, which runs before a field's own initialiser would.
     declare private control: Control;

@@ -251,9 +251,7 @@ class Notebook:
     def wait(self, at: int) -> None:
         """Until the cell has run."""
         self._page.wait_for_function(
-            f"at => {{ const model = {FRONT}.content.widgets[at].model;"
-            " return model.executionCount && model.executionState === 'idle' }",
-            arg=at,
+            f"at => /\\d/.test({FRONT}.content.widgets[at].promptNode?.textContent)", arg=at
         )
 
     def run_all(self) -> None:
@@ -295,9 +293,9 @@ class Notebook:
         """The run below the cell as the extension draws it."""
         return self.output(at).locator(".rlm-run")
 
-    def cell_toolbar(self, at: int, name: str) -> Locator:
-        """A button of the toolbar in the cell."""
-        return self.cell(at).locator(f".jp-cell-toolbar [data-jp-item-name='{name}']")
+    def cell_toolbar(self, at: int, command: str) -> Locator:
+        """The button for that command in the toolbar of the cell."""
+        return self.cell(at).locator(f".jp-cell-toolbar [data-command='{command}']")
 
     def text(self, at: int) -> str:
         """What a person reads below the cell."""

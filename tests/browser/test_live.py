@@ -86,7 +86,7 @@ def test_stop_keeps_the_work(lab: Lab, paced: Paced, asked: ChatServer, way: str
     view = notebook.run_view(1)
     paced.go(1)
     expect(turn(view, 2)).to_be_visible()
-    stop = notebook.cell_toolbar(1, "rlm-stop")
+    stop = notebook.cell_toolbar(1, "rlm:stop")
     expect(stop).to_be_visible()
     if way == "tree":
         view.get_by_role("button", name="Stop").click()
