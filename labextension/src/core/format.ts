@@ -1,6 +1,6 @@
 /** The words every view uses for a call: figures and labels, as `rlm_kernel/views/summary.py` spells them. */
 
-import type { Total } from './trace/call';
+import type { Total } from './trace/total';
 import type { Mode, Status } from './trace/wire';
 import type { Words } from './words';
 

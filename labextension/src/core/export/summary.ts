@@ -6,7 +6,8 @@
 import { MARKS, modeLabel, thousands } from '../format';
 import type { RunStore } from '../model/store';
 import { SPACE, strip } from '../text';
-import type { Call, Total, Turn } from '../trace/call';
+import type { Call, Turn } from '../trace/call';
+import type { Total } from '../trace/total';
 import type { ErrorInfo, Usage } from '../trace/wire';
 import { ENGLISH } from '../words';
 

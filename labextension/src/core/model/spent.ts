@@ -1,6 +1,6 @@
 /** What an item used: by its own requests, with everything below it, and of the run's limits. */
 
-import { Total } from '../trace/call';
+import { Total } from '../trace/total';
 import type { Call } from '../trace/call';
 import { repliesOf, spanOf } from './detail';
 import type { Item } from './rows';

@@ -8,7 +8,7 @@ import type { Call } from '../trace/call';
 import { freshId, h, setAttribute, setText } from './dom';
 import { asGrid } from './grid';
 import { pressed } from './keys';
-import type { Lens } from './lens';
+import { ListLens } from './listlens';
 import { letGo, rowKey, rowMoves, taken } from './rowkeys';
 import { TableHead } from './tablehead';
 import { CallDrawer } from './tablerow';
@@ -16,10 +16,10 @@ import { VirtualList } from './virtual';
 
 const ROW_HEIGHT = 26;
 
-export class TableLens implements Lens {
+export class TableLens extends ListLens<Call> {
   readonly node: HTMLElement;
   private readonly grid: HTMLElement;
-  private readonly list: VirtualList<Call>;
+  protected readonly list: VirtualList<Call>;
   private readonly drawer: CallDrawer;
   private readonly head: TableHead;
   private readonly empty = h('div', { class: 'rlm-tb-empty' });
@@ -28,7 +28,8 @@ export class TableLens implements Lens {
   private places: ReadonlyMap<string, number> = new Map();
   private shown: readonly unknown[] = [];
 
-  constructor(private readonly state: ViewState) {
+  constructor(state: ViewState) {
+    super(state);
     const { words } = state;
     this.drawer = new CallDrawer(state, freshId('call'));
     this.head = new TableHead(words, sort => {
@@ -67,21 +68,6 @@ export class TableLens implements Lens {
     this.head.update(this.sort);
   }
 
-  reveal(): void {
-    const at = this.at();
-    if (at >= 0) {
-      this.list.reveal(at);
-    }
-  }
-
-  focus(): void {
-    this.grid.focus({ preventScroll: true });
-  }
-
-  dispose(): void {
-    this.list.dispose();
-  }
-
   // The order stays until there is something new to put in order.
   private bringUpToDate(): void {
     const { state, sort } = this;
@@ -98,11 +84,15 @@ export class TableLens implements Lens {
   }
 
   // The row of the selected call, or of the nearest call above what is selected.
-  private at(): number {
+  protected at(): number {
     const item = this.state.selectedItem;
     const keys = item ? [item.call.id, ...itemsAbove(item).map(each => each.call.id)] : [];
     const shown = keys.find(key => this.places.has(key));
     return shown === undefined ? -1 : (this.places.get(shown) ?? -1);
+  }
+
+  protected keyAt(index: number): string | undefined {
+    return this.calls[index]?.id;
   }
 
   private newest(): number {
@@ -140,17 +130,6 @@ export class TableLens implements Lens {
     if (move) {
       move();
       taken(event);
-    }
-  }
-
-  private go(to: number): void {
-    const call = this.calls[to];
-    if (call) {
-      this.state.setFollow(false);
-      this.state.select(call.id);
-      this.update();
-      this.reveal();
-      this.update();
     }
   }
 }

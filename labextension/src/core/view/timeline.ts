@@ -10,7 +10,7 @@ import { freshId, h, setAttribute } from './dom';
 import { asGrid } from './grid';
 import { pressed } from './keys';
 import { LaneDrawer } from './lane';
-import type { Lens } from './lens';
+import { ListLens } from './listlens';
 import { Overview } from './overview';
 import { TimeAxis } from './timeaxis';
 import { TimeCaption } from './timecaption';
@@ -20,10 +20,10 @@ import { CLOSER, FARTHER, Zoom } from './zoom';
 
 const ROW_HEIGHT = 26;
 
-export class TimelineLens implements Lens {
+export class TimelineLens extends ListLens<Lane> {
   readonly node: HTMLElement;
   private readonly grid: HTMLElement;
-  private readonly list: VirtualList<Lane>;
+  protected readonly list: VirtualList<Lane>;
   private readonly drawer: LaneDrawer;
   private readonly axis: TimeAxis;
   private readonly overview: Overview;
@@ -33,7 +33,8 @@ export class TimelineLens implements Lens {
   private rows: readonly Row[] | null = null;
   private readonly zoom: Zoom;
 
-  constructor(private readonly state: ViewState) {
+  constructor(state: ViewState) {
+    super(state);
     const { words } = state;
     this.drawer = new LaneDrawer(state, freshId('lane'));
     this.axis = new TimeAxis(words);
@@ -93,27 +94,16 @@ export class TimelineLens implements Lens {
     this.drawAxis();
   }
 
-  reveal(): void {
-    const at = this.at();
-    if (at >= 0) {
-      this.list.reveal(at);
-    }
-  }
-
-  focus(): void {
-    this.grid.focus({ preventScroll: true });
-  }
-
-  dispose(): void {
-    this.list.dispose();
-  }
-
   // The row of what is selected, or of the nearest above it that has one.
-  private at(): number {
+  protected at(): number {
     const item = this.state.selectedItem;
     const keys = item ? [item.key, ...itemsAbove(item).map(each => each.key)] : [];
     const shown = keys.find(key => this.places.has(key));
     return shown === undefined ? -1 : (this.places.get(shown) ?? -1);
+  }
+
+  protected keyAt(index: number): string | undefined {
+    return this.lanes[index]?.item.key;
   }
 
   // The last row that is under way itself, or the last of all.
@@ -218,17 +208,6 @@ export class TimelineLens implements Lens {
     if (move) {
       move();
       taken(event);
-    }
-  }
-
-  private go(to: number): void {
-    const lane = this.lanes[to];
-    if (lane) {
-      this.state.setFollow(false);
-      this.state.select(lane.item.key);
-      this.update();
-      this.reveal();
-      this.update();
     }
   }
 

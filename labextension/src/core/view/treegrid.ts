@@ -6,19 +6,20 @@ import type { ViewState } from '../model/state';
 import { freshId, h, setAttribute } from './dom';
 import { asGrid } from './grid';
 import { pressed } from './keys';
-import type { Lens } from './lens';
+import { ListLens } from './listlens';
 import { letGo, rowKey, rowMoves, taken } from './rowkeys';
 import { RowDrawer } from './treerow';
 import { VirtualList } from './virtual';
 
 export const ROW_HEIGHT = 26;
 
-export class TreeLens implements Lens {
+export class TreeLens extends ListLens<Row> {
   readonly node: HTMLElement;
-  private readonly list: VirtualList<Row>;
+  protected readonly list: VirtualList<Row>;
   private readonly drawer: RowDrawer;
 
-  constructor(private readonly state: ViewState) {
+  constructor(state: ViewState) {
+    super(state);
     const { words } = state;
     this.drawer = new RowDrawer(state, freshId('row'));
     const names = [
@@ -56,21 +57,6 @@ export class TreeLens implements Lens {
     setAttribute(this.node, 'aria-activedescendant', active?.id);
   }
 
-  reveal(): void {
-    const at = this.at();
-    if (at >= 0) {
-      this.list.reveal(at);
-    }
-  }
-
-  focus(): void {
-    this.node.focus({ preventScroll: true });
-  }
-
-  dispose(): void {
-    this.list.dispose();
-  }
-
   private listen(): void {
     const { state, list } = this;
     letGo(list.node, state);
@@ -98,8 +84,12 @@ export class TreeLens implements Lens {
     }
   }
 
-  private at(): number {
+  protected at(): number {
     return this.state.rows.findIndex(row => row.item.key === this.state.selected);
+  }
+
+  protected keyAt(index: number): string | undefined {
+    return this.state.rows[index]?.item.key;
   }
 
   // The last row that is under way, or the last of all.
@@ -146,17 +136,6 @@ export class TreeLens implements Lens {
     if (move) {
       move();
       taken(event);
-    }
-  }
-
-  private go(to: number): void {
-    const row = this.state.rows[to];
-    if (row) {
-      this.state.setFollow(false);
-      this.state.select(row.item.key);
-      this.update();
-      this.reveal();
-      this.update();
     }
   }
 

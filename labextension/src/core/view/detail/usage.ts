@@ -4,7 +4,7 @@ import { brief, dollars, seconds, thousands, ticking } from '../../format';
 import type { Item } from '../../model/rows';
 import { callsIn, ownUsage, secondsIn, shares, tokensPerSecond, wholeUsage } from '../../model/spent';
 import type { Share } from '../../model/spent';
-import type { Total } from '../../trace/call';
+import type { Total } from '../../trace/total';
 import { repliesOf, spanOf } from '../../model/detail';
 import { h } from '../dom';
 import { scrolled, still } from './parts';
