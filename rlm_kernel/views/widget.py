@@ -12,7 +12,6 @@ from ipywidgets import DOMWidget
 from traitlets import Unicode
 
 from rlm_kernel.trace import Trace
-from rlm_kernel.version import __version__
 from rlm_kernel.views.bundle import mime_bundle
 from rlm_kernel.views.channel import Session
 from rlm_kernel.views.runs import AnyRun
@@ -27,11 +26,12 @@ class TraceWidget(DOMWidget):  # type: ignore[misc]  # ipywidgets ships no types
     the protocol of the channel.
     """
 
+    # Any version of the extension draws it: where package and extension differ, the tree itself says what to do.
     _model_module = Unicode(MODULE).tag(sync=True)
-    _model_module_version = Unicode(__version__).tag(sync=True)
+    _model_module_version = Unicode("*").tag(sync=True)
     _model_name = Unicode("TraceModel").tag(sync=True)
     _view_module = Unicode(MODULE).tag(sync=True)
-    _view_module_version = Unicode(__version__).tag(sync=True)
+    _view_module_version = Unicode("*").tag(sync=True)
     _view_name = Unicode("TraceView").tag(sync=True)
 
     run_id = Unicode("", help="The run it shows.").tag(sync=True)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from lab_page import JupyterServer, Lab
+from paced import ANSWER, BATCH, FINE, LOOK, Paced
 from playwright.sync_api import Browser, sync_playwright
+from server import ChatServer
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # Without the last one Chromium knocks on doors of the network at each start.
@@ -42,3 +44,31 @@ def lab(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         context.close()
     finally:
         server.close()
+
+
+@pytest.fixture(autouse=True)
+def quiet(request: pytest.FixtureRequest) -> Iterator[None]:
+    """In no test in JupyterLab does anything leave for another host, a script of the page fail or one of a trace run."""
+    lab: Lab | None = request.getfixturevalue("lab") if "lab" in request.fixturenames else None
+    yield
+    if lab is not None:
+        lab.shut_down()
+        assert lab.hosts <= {lab.server.url, ""}
+        assert lab.complaints == []
+        assert lab.page.evaluate("() => window.__pwned") is None
+
+
+@pytest.fixture
+def paced() -> Iterator[Paced]:
+    """A model of three turns that waits in each until it is told to go on."""
+    script = Paced([LOOK, BATCH, ANSWER], FINE)
+    yield script
+    script.go()
+
+
+@pytest.fixture
+def asked(paced: Paced) -> Iterator[ChatServer]:
+    """The server of that model."""
+    with ChatServer(paced) as server:
+        yield server
+        paced.go()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 from lab_page import Lab, Notebook
-from paced import ANSWER, BATCH, FINE, LOOK, PAPERS, Paced, question
+from paced import FINE, PAPERS, Paced, question
 from playwright.sync_api import expect
 from server import ChatServer
 
@@ -18,29 +17,6 @@ from rlm_kernel.trace import load
 expect.set_options(timeout=15_000)
 PROSE, CODE = "text/x-ipythongfm", "text/x-ipython"
 SETTINGS = "rlm-kernel:plugin"
-
-
-@pytest.fixture(autouse=True)
-def quiet(lab: Lab) -> Iterator[None]:
-    """Nothing leaves for another host, and no script of the page fails, in any of the tests."""
-    yield
-    lab.shut_down()
-    assert lab.hosts <= {lab.server.url, ""}
-    assert lab.complaints == []
-
-
-@pytest.fixture
-def paced() -> Iterator[Paced]:
-    script = Paced([LOOK, BATCH, ANSWER], FINE)
-    yield script
-    script.go()
-
-
-@pytest.fixture
-def asked(paced: Paced) -> Iterator[ChatServer]:
-    with ChatServer(paced) as server:
-        yield server
-        paced.go()
 
 
 def finished(lab: Lab, paced: Paced, server: ChatServer, path: str) -> Notebook:

@@ -46,15 +46,6 @@ def asked() -> Iterator[ChatServer]:
         yield server
 
 
-@pytest.fixture(autouse=True)
-def quiet(lab: Lab) -> Iterator[None]:
-    """Nothing leaves for another host, and no script of the page fails, in any of the tests."""
-    yield
-    lab.shut_down()
-    assert lab.hosts <= {lab.server.url, ""}
-    assert lab.complaints == []
-
-
 def question(server: ChatServer) -> str:
     return f"%%rlm papers -o run --model small --base-url {server.url}\nWhat's the finding?"
 

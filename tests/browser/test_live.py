@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,29 +14,6 @@ from server import ChatServer
 
 expect.set_options(timeout=15_000)
 MIME = "application/vnd.rlm.trace+json"
-
-
-@pytest.fixture(autouse=True)
-def quiet(lab: Lab) -> Iterator[None]:
-    """Nothing leaves for another host, and no script of the page fails, in any of the tests."""
-    yield
-    lab.shut_down()
-    assert lab.hosts <= {lab.server.url, ""}
-    assert lab.complaints == []
-
-
-@pytest.fixture
-def paced() -> Iterator[Paced]:
-    script = Paced([LOOK, BATCH, ANSWER], FINE)
-    yield script
-    script.go()
-
-
-@pytest.fixture
-def asked(paced: Paced) -> Iterator[ChatServer]:
-    with ChatServer(paced) as server:
-        yield server
-        paced.go()
 
 
 def ask(lab: Lab, server: ChatServer, path: str, *more: str) -> Notebook:
@@ -152,6 +128,23 @@ def test_a_reload_after_a_save_in_the_run_shows_one_tree(lab: Lab, paced: Paced,
         f"['{MIME}'].live"
     )
     assert len(notebook.save().cells[1]["outputs"]) == 1
+
+
+def test_thousands_of_sub_calls_all_arrive(lab: Lab) -> None:
+    many = block("found = llm_query_batched([f'Rate {number}' for number in range(2000)])")
+    script = Paced([many, ANSWER], FINE)
+    with ChatServer(script) as server:
+        asks = f"%%rlm papers --model small --max-calls 2000 --base-url {server.url}\nWhich?"
+        notebook = lab.open(lab.write("many.ipynb", PAPERS, asks))
+        notebook.run(0)
+        notebook.start(1)
+        script.go(1)
+        batch = notebook.run_view(1).locator('.rlm-row[data-key="0.1.1+"]')
+        expect(batch).to_contain_text("2,000 finished", timeout=60_000)
+        script.go()
+        notebook.wait(1)
+        expect(status(notebook.run_view(1))).to_contain_text("finished")
+        assert [output["output_type"] for output in notebook.cells[1]["outputs"]] == ["display_data"]
 
 
 def test_two_notebooks_run_at_once(lab: Lab, paced: Paced, asked: ChatServer) -> None:

@@ -68,6 +68,18 @@ describe('the timeline', () => {
     shown.view.dispose();
   });
 
+  test('keys that come before the next picture go by what is open then', async () => {
+    const shown = showSaved(threeTurns());
+    const node = showTimeline(shown);
+    await drawn();
+    const grid = find(node, '.rlm-tl-rows');
+    for (const key of ['ArrowDown', 'ArrowRight', 'ArrowDown', 'ArrowDown']) {
+      press(grid, key);
+    }
+    expect(shown.state.selected).toBe('0.1.2');
+    shown.view.dispose();
+  });
+
   test('a click on a part of a bar selects its turn', async () => {
     const shown = showSaved(threeTurns());
     const node = showTimeline(shown);

@@ -113,6 +113,8 @@ export class TableLens extends ListLens<Call> {
   }
 
   private onKey(event: KeyboardEvent): void {
+    // Keys can be faster than pictures.
+    this.bringUpToDate();
     const { node } = this.list;
     const at = this.at();
     const moves: Readonly<Record<string, () => void>> = {

@@ -67,11 +67,7 @@ export class TimelineLens extends ListLens<Lane> {
   update(): void {
     const { state, list } = this;
     const { store, rows } = state;
-    if (rows !== this.rows) {
-      this.rows = rows;
-      this.lanes = lanes(rows);
-      this.places = new Map(this.lanes.map((lane, at) => [lane.item.key, at]));
-    }
+    this.bringUpToDate();
     this.zoom.total = axisEnd(store.now, store.live);
     this.drawer.frame = {
       window: this.zoom.window,
@@ -92,6 +88,15 @@ export class TimelineLens extends ListLens<Lane> {
     this.caption.update(active, this.zoom.choice, store.now);
     this.overview.update(store, rows, this.zoom.total, this.zoom.choice);
     this.drawAxis();
+  }
+
+  private bringUpToDate(): void {
+    const { rows } = this.state;
+    if (rows !== this.rows) {
+      this.rows = rows;
+      this.lanes = lanes(rows);
+      this.places = new Map(this.lanes.map((lane, at) => [lane.item.key, at]));
+    }
   }
 
   // The row of what is selected, or of the nearest above it that has one.
@@ -168,6 +173,8 @@ export class TimelineLens extends ListLens<Lane> {
   }
 
   private onKey(event: KeyboardEvent): void {
+    // Keys can be faster than pictures.
+    this.bringUpToDate();
     const at = this.at();
     const lane = this.lanes[at];
     const go = (to: number) => {
