@@ -14,6 +14,7 @@ from tree_page import TreePage
 
 from rlm_kernel.trace import (
     Batch,
+    ContextCard,
     ErrorInfo,
     RichOutput,
     Site,
@@ -443,7 +444,8 @@ HOSTILE = (
 
 def hostile_story(bad: str) -> Trace:
     """A run in which every text a stranger can choose is `bad`."""
-    story = Story(bad)
+    card = ContextCard(name=bad, type=bad, schema=bad, preview=bad, hash=bad)
+    story = Story(bad, context=card, settings={bad: bad, "model": bad})
     story.root()
     story.ask("0", 1, bad, bad)
     story.reply("0", 1, bad, reasoning=bad, model=bad, finish_reason=bad)
@@ -470,7 +472,9 @@ def hostile_story(bad: str) -> Trace:
         ),
     )
     story.finish("0", "failed", answer=bad, error=error)
-    return story.end("failed", answer=bad, error=error)
+    trace = story.end("failed", answer=bad, error=error)
+    trace.path, trace.warning = Path(HOSTILE[1].replace("/", "")), bad
+    return trace
 
 
 def test_hostile_texts_stay_texts(show: Show, page: Page) -> None:
