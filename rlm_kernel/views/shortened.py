@@ -14,6 +14,7 @@ CUT_KEY = "cut"
 """Where a shortened event says how many of its texts are not whole."""
 
 _NAME = 100  # ids and hashes are never longer, and never cut
+_SLACK = 60  # as long as the note that would stand in its place
 _LONE = re.compile("[\ud800-\udfff]")
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -28,12 +29,12 @@ class Shortened:
 
 
 def shortened(event: Event, *, text_chars: int, output_chars: int) -> Shortened:
-    """The event with no text longer than `text_chars`. A figure or a table is nothing without its end: one longer
+    """The event with no text much longer than `text_chars`. A figure or a table is nothing without its end: one longer
     than `output_chars` is left out whole."""
     data = to_dict(event)
     outputs = data.pop("outputs", [])
     whole = [each for each in outputs if all(len(text) <= output_chars for text in each["data"].values())]
-    texts = _Texts(max(text_chars, _NAME), text_chars)
+    texts = _Texts(max(text_chars + _SLACK, _NAME), text_chars)
     data = texts.cut(data)
     if whole:
         data["outputs"] = whole

@@ -8,9 +8,19 @@ from hypothesis import given, settings
 from trace_examples import STORIES, SYSTEM, Story, batch, fenced, nested, one_call, wide
 from trace_strategies import PLAN, RANDOM, Plan, told
 
-from rlm_kernel.trace import FORMAT, CallStarted, RichOutput, Trace, from_dict, load, to_dict
+from rlm_kernel.trace import (
+    FORMAT,
+    CallStarted,
+    ModelReplied,
+    RichOutput,
+    Site,
+    Trace,
+    from_dict,
+    load,
+    to_dict,
+)
 from rlm_kernel.views import MIME, html_tree, live_bundle, mime_bundle, snapshot, text_tree
-from rlm_kernel.views.shortened import sendable
+from rlm_kernel.views.shortened import sendable, shortened
 
 LIMIT = 256 * 1024
 
@@ -175,6 +185,35 @@ def test_huge_texts_are_shortened_and_counted(letter: str) -> None:
     assert data["cut_texts"] == 6
     assert data["omitted_calls"] == 0
     assert "characters left out" in data["events"][-1]["text"]
+
+
+@pytest.mark.parametrize("calls", [150, 3000])
+def test_what_the_root_did_is_cut_last(calls: int) -> None:
+    code, answer = "print(1)  # " + "c" * 1500, "a" * 1500
+    story = Story()
+    story.root()
+    story.ask("0", 1, SYSTEM, "Which?")
+    story.reply("0", 1, fenced(code))
+    for number in range(1, calls + 1):
+        story.llm(f"0.1.{number}", "p" * 4000, site=Site(block=1, line=1, code="llm_query(p)"))
+        story.reply(f"0.1.{number}", 1, "r" * 4000)
+        story.finish(f"0.1.{number}")
+    story.code("0", 1, code, stdout="o" * 500)
+    story.finish("0", answer=answer, how="FINAL")
+    data = snapshot(story.end(answer=answer))
+    assert size(data) <= LIMIT
+    root = [event for event in data["events"] if event.get("call_id", "0") == "0"]
+    assert not any("cut" in event for event in root)
+    assert root[-1]["answer"] == answer
+    assert data["cut_texts"] > 200
+
+
+def test_a_text_hardly_too_long_is_kept_whole() -> None:
+    event = ModelReplied(
+        call_id="0", turn=1, text="x" * 150, model="m", mode="live", seconds=0.1, request_hash="h"
+    )
+    assert shortened(event, text_chars=120, output_chars=120).cut == 0
+    assert shortened(event, text_chars=80, output_chars=80).cut == 1
 
 
 def test_a_figure_is_kept_whole_or_left_out_whole_and_counted() -> None:

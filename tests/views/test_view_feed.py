@@ -127,7 +127,7 @@ def test_an_event_above_the_size_comes_alone() -> None:
 def test_a_long_text_is_cut_and_counted() -> None:
     story = Story()
     story.root()
-    story.ask("0", 1, "x" * TEXT_CHARS, "y" * (TEXT_CHARS + 1), "z" * 9000)
+    story.ask("0", 1, "x" * TEXT_CHARS, "y" * (TEXT_CHARS + 100), "z" * 9000)
     (message,) = drain(Feed(story.end(answer="yes"), 0))
     event = message["events"][2]
     assert event["messages"][0]["content"] == "x" * TEXT_CHARS
