@@ -24,7 +24,7 @@ help:
 	@echo "make lab     open it in JupyterLab"
 	@echo "make test    run the tests, those in a real browser too"
 	@echo "make check   run all that CI runs"
-	@echo "make kernels run the tests of a real kernel on ipykernel $(KERNELS)"
+	@echo "make kernels run the tests of a real kernel, in the browser too, on ipykernel $(KERNELS)"
 	@echo "make bench   measure against the reference implementation"
 	@echo "make format  format and fix the sources"
 	@echo "make clean   remove what these commands made"
@@ -48,9 +48,11 @@ check: .venv/for-test $(NODE_MODULES)
 	cd labextension && npm run check
 	$(MAKE) test
 
-kernels: $(KERNELS:%=build/kernels/%/ready)
+kernels: .venv/for-test $(KERNELS:%=build/kernels/%/ready)
 	for version in $(KERNELS); do echo "ipykernel $$version"; \
-		PYTHONPATH=$(CURDIR) build/kernels/$$version/bin/python -m pytest tests/test_kernel.py $(ARGS) || exit 1; done
+		PYTHONPATH=$(CURDIR) build/kernels/$$version/bin/python -m pytest tests/test_kernel.py $(ARGS) || exit 1; \
+		RLM_KERNEL_PYTHON=$(CURDIR)/build/kernels/$$version/bin/python \
+			.venv/bin/python -m pytest tests/browser/test_live.py $(ARGS) || exit 1; done
 
 build/kernels/%/ready: | .venv/bin/python
 	.venv/bin/python -m venv build/kernels/$*

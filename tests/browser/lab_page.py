@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
@@ -67,6 +68,9 @@ class JupyterServer:
             )
         )
         own = {name: str(folder / name.lower()) for name in FOLDERS}
+        other = os.environ.get("RLM_KERNEL_PYTHON")
+        if other:
+            _use_kernel(Path(own["JUPYTER_DATA_DIR"]), other)
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "JUPYTER"))
         }
@@ -354,6 +358,21 @@ class Notebook:
             f"async () => {{ await {FRONT}.context.save(); return {FRONT}.context.path }}"
         )
         return nbformat.read(self._lab.server.notebooks / path, as_version=4)
+
+
+def _use_kernel(data: Path, python: str) -> None:
+    """Runs the kernels `rlm` and `python3` with that Python, which finds the package where this one has it."""
+    root = str(Path(__file__).parents[2])
+    for name, more in (("rlm", ["--ext", "rlm_kernel"]), ("python3", [])):
+        spec = {
+            "argv": [python, "-m", "ipykernel_launcher", "-f", "{connection_file}", *more],
+            "display_name": name,
+            "language": "python",
+            "env": {"PYTHONPATH": root},
+        }
+        folder = data / "kernels" / name
+        folder.mkdir(parents=True)
+        (folder / "kernel.json").write_text(json.dumps(spec))
 
 
 def _free_port() -> int:

@@ -56,7 +56,7 @@ def test_the_tree_grows_below_the_cell(lab: Lab, paced: Paced, asked: ChatServer
     assert [run.get("live", False) for run in runs(notebook, 1)] == [False]
 
 
-@pytest.mark.parametrize("way", ["tree", "cell toolbar", "palette"])
+@pytest.mark.parametrize("way", ["tree", "keyboard", "cell toolbar", "palette"])
 def test_stop_keeps_the_work(lab: Lab, paced: Paced, asked: ChatServer, way: str) -> None:
     notebook = ask(lab, asked, f"stop-{way[0]}.ipynb", "run.status")
     view = notebook.run_view(1)
@@ -66,6 +66,10 @@ def test_stop_keeps_the_work(lab: Lab, paced: Paced, asked: ChatServer, way: str
     expect(stop).to_be_visible()
     if way == "tree":
         view.get_by_role("button", name="Stop").click()
+    elif way == "keyboard":
+        view.get_by_role("button", name="Answer now").focus()
+        for key in ("Tab", "Enter"):
+            lab.page.keyboard.press(key)
     elif way == "cell toolbar":
         stop.click()
     else:
@@ -162,6 +166,47 @@ def test_two_notebooks_run_at_once(lab: Lab, paced: Paced, asked: ChatServer) ->
         other.go()
         lab.open("second.ipynb")
         expect(second.run_view(1).locator(".rlm-answer")).to_contain_text("Another finding")
+
+
+def test_many_runs_of_one_notebook_go_on_at_once(lab: Lab, paced: Paced, asked: ChatServer) -> None:
+    other = Paced([LOOK, BATCH, ANSWER], "Another finding")
+    with ChatServer(other) as server:
+        starts = (
+            "one, two = (RLM(model='small', base_url=url).start('Which?', context=papers) for url in urls)"
+        )
+        notebook = lab.open(
+            lab.write(
+                "many-runs.ipynb",
+                f"from rlm_kernel import RLM\n{PAPERS}\nurls = {[asked.url, server.url]!r}",
+                starts,
+                "display(one, two)",
+            )
+        )
+        notebook.run(0, 1, 2)
+        views = notebook.run_view(2)
+        first, second = views.nth(0), views.nth(1)
+        other.go(1)
+        expect(turn(second, 2)).to_be_visible()
+        expect(turn(first, 2)).to_have_count(0)
+        second.get_by_role("button", name="Stop").click()
+        expect(status(second)).to_contain_text("interrupted")
+        expect(status(first)).to_contain_text("running")
+        paced.go()
+        expect(first.locator(".rlm-answer")).to_contain_text(FINE)
+
+
+def test_two_versions_are_named_in_the_tree_and_by_the_doctor(
+    lab: Lab, paced: Paced, asked: ChatServer
+) -> None:
+    older = "import rlm_kernel.version\nrlm_kernel.version.__version__ = '0.0.7'\n%load_ext rlm_kernel"
+    path = lab.write("versions.ipynb", older, PAPERS, question(asked.url), "%rlm doctor", kernel="python3")
+    paced.go()
+    notebook = lab.open(path)
+    notebook.run(0, 1, 2, 3)
+    expect(notebook.run_view(2).locator(".rlm-notice")).to_contain_text("the kernel has rlm_kernel 0.0.7")
+    notebook.show(3)
+    told = [line for line in notebook.text(3).splitlines() if line.startswith("!!") and "extension" in line]
+    assert any("0.0.7" in line for line in told)
 
 
 def test_a_kernel_that_dies_leaves_a_tree_that_stops_there(lab: Lab, paced: Paced, asked: ChatServer) -> None:
