@@ -70,7 +70,9 @@ class JupyterServer:
         own = {name: str(folder / name.lower()) for name in FOLDERS}
         other = os.environ.get("RLM_KERNEL_PYTHON")
         if other:
-            _use_kernel(Path(own["JUPYTER_DATA_DIR"]), other)
+            # Before all other places: an environment's own kernels come before those of its user.
+            own["JUPYTER_PATH"] = str(folder / "kernels-of-another")
+            _use_kernel(Path(own["JUPYTER_PATH"]), other)
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "JUPYTER"))
         }
