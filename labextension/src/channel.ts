@@ -5,7 +5,7 @@ import type { Kernel } from '@jupyterlab/services';
 import type { JSONObject } from '@lumino/coreutils';
 
 import { Control } from './control';
-import { isFields } from './core/trace/decode';
+import { isFields } from './core/trace/read';
 import { PROTOCOL } from './protocol';
 
 const TARGET = 'rlm_kernel';

@@ -4,7 +4,7 @@ import type { JSONObject } from '@lumino/coreutils';
 
 import type { Feed, Link } from './core/model/store';
 import { Signal } from './core/signal';
-import { isFields } from './core/trace/decode';
+import { isFields } from './core/trace/read';
 import type { Fields } from './core/trace/wire';
 import { readMessage } from './protocol';
 import type { Card } from './protocol';

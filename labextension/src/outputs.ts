@@ -6,7 +6,7 @@ import type { IDisplayData } from '@jupyterlab/nbformat';
 import type { JSONObject, JSONValue } from '@lumino/coreutils';
 
 import type { Control } from './control';
-import { isFields } from './core/trace/decode';
+import { isFields } from './core/trace/read';
 import type { Fields } from './core/trace/wire';
 import { isUnderWay } from './notebooks';
 import type { Notebooks, Open } from './notebooks';

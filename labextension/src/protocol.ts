@@ -1,7 +1,7 @@
 /** The messages of the control channel, protocol 1, checked where they come in. */
 
 import type { Feed } from './core/model/store';
-import { isFields } from './core/trace/decode';
+import { isFields } from './core/trace/read';
 import type { Fields } from './core/trace/wire';
 
 export const PROTOCOL = 1;

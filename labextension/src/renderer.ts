@@ -4,7 +4,8 @@ import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { Message } from '@lumino/messaging';
 import { Panel } from '@lumino/widgets';
 
-import { DecodeError, decodeBundle } from './core/trace/decode';
+import { decodeBundle } from './core/trace/decode';
+import { DecodeError } from './core/trace/read';
 import type { Bundle } from './core/trace/wire';
 import type { Lab } from './lab';
 import { RunPanel } from './panel';

@@ -5,7 +5,7 @@ import type { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { LENSES } from './core/model/state';
 import type { LensName } from './core/model/state';
 import { Signal } from './core/signal';
-import { isFields } from './core/trace/decode';
+import { isFields } from './core/trace/read';
 
 export const PLUGIN_ID = 'rlm-kernel:plugin';
 

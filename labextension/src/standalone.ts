@@ -2,7 +2,8 @@
 
 import { RunStore } from './core/model/store';
 import { ViewState } from './core/model/state';
-import { DecodeError, decodeBundle } from './core/trace/decode';
+import { decodeBundle } from './core/trace/decode';
+import { DecodeError } from './core/trace/read';
 import { RunView } from './core/view/app';
 import type { Host } from './core/view/host';
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rlm_kernel.trace.events import (
+    BlockHeld,
     CallFinished,
     CallStarted,
     CodeExecuted,
@@ -31,19 +32,29 @@ class Block:
     """One code block of a turn and the sub-calls it issued, in the order they were submitted."""
 
     number: int
+    held: BlockHeld | None = None
     executed: CodeExecuted | None = None
     calls: list[Call] = field(default_factory=list)
 
 
 @dataclass
 class Turn:
-    """One ask-the-model-and-run-its-code round. `messages` are those added since the turn before."""
+    """One ask-the-model-and-run-its-code round. Asked twice, it was given up the first time for a last turn."""
 
     number: int
-    messages: tuple[Message, ...] = ()
-    asked_at: float = 0.0
+    asks: list[ModelAsked] = field(default_factory=list)
     reply: ModelReplied | None = None
     blocks: list[Block] = field(default_factory=list)
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Those added since the turn before."""
+        return tuple(message for asked in self.asks for message in asked.messages)
+
+    @property
+    def asked_at(self) -> float:
+        """When its model was asked, in seconds since the run began."""
+        return self.asks[-1].t if self.asks else 0.0
 
     def block(self, number: int) -> Block:
         """The block of that number, made when it is new."""
@@ -225,7 +236,7 @@ class Tree:
                 self.end = event
             case CallStarted():
                 self._start(event)
-            case ModelAsked() | ModelReplied() | CodeExecuted() | CallFinished():
+            case ModelAsked() | ModelReplied() | BlockHeld() | CodeExecuted() | CallFinished():
                 call = self.calls.get(event.call_id)
                 if call is not None:
                     _fill(call, event)
@@ -254,13 +265,14 @@ def _place(call: Call) -> int:
     return int(call.id.rpartition(".")[2])
 
 
-def _fill(call: Call, event: ModelAsked | ModelReplied | CodeExecuted | CallFinished) -> None:
+def _fill(call: Call, event: ModelAsked | ModelReplied | BlockHeld | CodeExecuted | CallFinished) -> None:
     match event:
         case ModelAsked():
-            turn = call.turn(event.turn)
-            turn.messages, turn.asked_at = (*turn.messages, *event.messages), event.t
+            call.turn(event.turn).asks.append(event)
         case ModelReplied():
             call.turn(event.turn).reply = event
+        case BlockHeld():
+            call.turn(event.turn).block(event.block).held = event
         case CodeExecuted():
             call.turn(event.turn).block(event.block).executed = event
         case CallFinished():

@@ -14,9 +14,12 @@ from rlm_kernel.trace.values import (
     Batch,
     CallKind,
     ContextCard,
+    Decision,
+    Divergence,
     ErrorInfo,
     Message,
     Mode,
+    Origin,
     RichOutput,
     Site,
     Status,
@@ -40,7 +43,8 @@ class RunStarted(Event):
     """A question was put to a context. Always the first event.
 
     `started` is the wall clock in ISO 8601; `settings` holds allow-listed settings only, never a key;
-    `mode` says where replies come from; `isolation` is the level really obtained.
+    `mode` says where new replies come from; `isolation` is the level really obtained; `origin` is the run that
+    this one was made from.
     """
 
     run_id: str
@@ -51,7 +55,7 @@ class RunStarted(Event):
     isolation: str
     settings: dict[str, Any] = field(default_factory=dict)
     context: ContextCard | None = None
-    parent_run: str | None = None
+    origin: Origin | None = None
     format: int = FORMAT
 
 
@@ -76,11 +80,16 @@ class CallStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelAsked(Event):
-    """An rlm call asked its model. `messages` are only those added since its previous turn."""
+    """An rlm call asked its model. `messages` are only those added since its previous turn.
+
+    `last` says why this was the call's one last turn; empty for all others. A turn asked twice was given up the
+    first time.
+    """
 
     call_id: str
     turn: int
     messages: tuple[Message, ...]
+    last: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +97,8 @@ class ModelReplied(Event):
     """A model answered, or failed to (`error`). `request_hash` identifies the exact request, for replay.
 
     `model` is the one that answered, as the server named it; `seconds` is how long the request took with
-    its retries; `mode` says where the reply comes from.
+    its retries; `mode` says where the reply comes from. A `replayed` one has its first mode in `first_mode`, and
+    in `usage` what it used then, with 0 requests: it costs nothing again.
     """
 
     call_id: str
@@ -103,12 +113,27 @@ class ModelReplied(Event):
     finish_reason: str = ""
     reasoning: str = ""
     error: ErrorInfo | None = None
+    first_mode: Mode | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockHeld(Event):
+    """A block was put before a person, who decides whether it runs. What came of it is in its `CodeExecuted`."""
+
+    call_id: str
+    turn: int
+    block: int
+    code: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class CodeExecuted(Event):
     """A block ran. `stdout` and `stderr` are what it wrote (head and tail of very long output), `shown` the
-    text that went back to the model, `seconds` the block's time with its sub-calls."""
+    text that went back to the model, `seconds` the block's time with its sub-calls.
+
+    `decision` says that a person changed the block before it ran (`code` is what ran) or had it skipped;
+    `divergences` how it differs from the run that it was replayed from.
+    """
 
     call_id: str
     turn: int
@@ -122,6 +147,8 @@ class CodeExecuted(Event):
     variables: VariableChanges = field(default_factory=VariableChanges)
     outputs: tuple[RichOutput, ...] = ()
     seconds: float = 0.0
+    decision: Decision = ""
+    divergences: tuple[Divergence, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +177,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "call_started": CallStarted,
     "model_asked": ModelAsked,
     "model_replied": ModelReplied,
+    "block_held": BlockHeld,
     "code_executed": CodeExecuted,
     "call_finished": CallFinished,
     "run_finished": RunFinished,
@@ -162,6 +190,7 @@ __all__ = [
     "EVENT_NAMES",
     "EVENT_TYPES",
     "FORMAT",
+    "BlockHeld",
     "CallFinished",
     "CallStarted",
     "CodeExecuted",

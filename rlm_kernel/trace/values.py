@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 CallKind = Literal["rlm", "llm"]
 Status = Literal["running", "finished", "failed", "exhausted", "interrupted", "cut off"]
 Mode = Literal["live", "scripted", "demo", "human", "replayed"]
 Role = Literal["system", "user", "assistant"]
+Derived = Literal["replay", "fork", "rerun", "resume"]
+Decision = Literal["", "edited", "skipped"]
 
 MODE_LABELS: dict[str, str] = {
     "live": "",
@@ -108,11 +110,16 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """The place in the model's code that issued a call: block (from 1), line (from 1), the line's text."""
+    """The place in the model's code that issued a call: block (from 1), line (from 1), the line's text.
+
+    `lane` names the thread of that code by how it was started (`2.1`: the first that the second one started), so
+    that it is the same when the code runs again; empty for the block's own.
+    """
 
     block: int
     line: int
     code: str = ""
+    lane: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,14 +151,56 @@ class RichOutput:
     data: dict[str, str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Divergence:
+    """One way in which a step, done again, was not what the record has: `what` (`output`, `error`, `variables`,
+    `sub-calls`, `prompt`, `reply`), then what was recorded and what was found, each shortened for people."""
+
+    what: str
+    recorded: str
+    found: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Original:
+    """What a call gave when it was first made: beside it a variant is compared. `seconds` is None without an end."""
+
+    prompt: str
+    model: str
+    answer: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    seconds: float | None = None
+    error: ErrorInfo | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The run that a run was made from, and how.
+
+    `at` is the step: a call (`0.3.2`) or a turn of one (`0.3`), empty for the whole run. `edit` holds what was
+    changed there, by the name of the option. A rerun also has the call's `original`.
+    """
+
+    kind: Derived
+    run: str
+    at: str = ""
+    edit: dict[str, Any] = field(default_factory=dict)
+    original: Original | None = None
+
+
 __all__ = [
     "MODE_LABELS",
     "Batch",
     "CallKind",
     "ContextCard",
+    "Decision",
+    "Derived",
+    "Divergence",
     "ErrorInfo",
     "Message",
     "Mode",
+    "Origin",
+    "Original",
     "RichOutput",
     "Role",
     "Site",

@@ -28,6 +28,7 @@ def test_the_format_is_1_and_its_events_have_these_names() -> None:
         "call_started",
         "model_asked",
         "model_replied",
+        "block_held",
         "code_executed",
         "call_finished",
         "run_finished",

@@ -37,6 +37,7 @@ from rlm_kernel.trace import (
     Mode,
     ModelAsked,
     ModelReplied,
+    Origin,
     RichOutput,
     RunFinished,
     RunStarted,
@@ -143,7 +144,7 @@ SLOTS: list[Event] = [
         isolation="i",
         settings={"model": "m"},
         context=ContextCard(name="n", type="t", schema="s", preview="p", hash="h", chars=3),
-        parent_run="r",
+        origin=Origin(kind="fork", run="r", at="0.1", edit={"hint": "look again"}),
     ),
     CallStarted(
         call_id="0",

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { DecodeError, decodeBundle, decodeEvents } from '../../src/core/trace/decode';
+import { decodeBundle, decodeEvents } from '../../src/core/trace/decode';
+import { DecodeError } from '../../src/core/trace/read';
 import { Story, threeTurns } from './story';
 
 describe('a bundle', () => {

@@ -2,7 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { toJsonl } from '../../src/core/export/jsonl';
-import { DecodeError, decodeEvents } from '../../src/core/trace/decode';
+import { decodeEvents } from '../../src/core/trace/decode';
+import { DecodeError } from '../../src/core/trace/read';
 import { readTrace } from '../../src/core/trace/file';
 import { base64Digest, hexDigest, sha256 } from '../../src/core/trace/sha256';
 import { NAMES, goldenFile } from '../golden';

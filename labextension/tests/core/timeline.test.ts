@@ -5,7 +5,7 @@ import { RunStore } from '../../src/core/model/store';
 import { drawable, lanes, load, segments, slots } from '../../src/core/model/timeline';
 import type { Segment } from '../../src/core/model/timeline';
 import { readTrace } from '../../src/core/trace/file';
-import type { Tree } from '../../src/core/trace/call';
+import type { Tree } from '../../src/core/trace/tree';
 import { NAMES, goldenFile } from '../golden';
 import { Story, threeTurns } from './story';
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import { codeLine } from '../../src/core/model/titles';
 import { firstLine } from '../../src/core/text';
-import { Tree } from '../../src/core/trace/call';
+import { Tree } from '../../src/core/trace/tree';
 import type { Call } from '../../src/core/trace/call';
 import type { Total } from '../../src/core/trace/total';
 import { decodeEvents } from '../../src/core/trace/decode';

@@ -1,6 +1,6 @@
 /** A run as a `.rlm.jsonl` file, which `rlm_kernel.load` and `readTrace` open. */
 
-import { isFields } from '../trace/decode';
+import { isFields } from '../trace/read';
 import type { Fields, TraceEvent } from '../trace/wire';
 
 /** The events as they came, one a line. Long texts stand in them: a reader takes both ways. */

@@ -9,7 +9,7 @@ import type { Table } from '../model/rich';
 import type { RunStore } from '../model/store';
 import { firstLine, visible } from '../text';
 import type { Call, Turn } from '../trace/call';
-import { isFields } from '../trace/decode';
+import { isFields } from '../trace/read';
 import type { CodeExecuted, ErrorInfo, RichOutput } from '../trace/wire';
 import { fenced, span } from './markdown';
 import { missing } from './missing';

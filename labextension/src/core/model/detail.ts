@@ -1,7 +1,8 @@
 /** What there is to tell of a selected item: its place, its state, its events, and which tabs have something to show. */
 
 import { isBad } from '../trace/call';
-import type { Call, Tree, Turn } from '../trace/call';
+import type { Call, Turn } from '../trace/call';
+import type { Tree } from '../trace/tree';
 import type { CodeExecuted, ErrorInfo, ModelReplied, Status, TraceEvent } from '../trace/wire';
 import { childItems, isFailed, itemsAbove, parentItem } from './rows';
 import type { Item } from './rows';

@@ -4,7 +4,8 @@
  * first ten of what the other terms leave.
  */
 
-import type { Call, Tree } from '../trace/call';
+import type { Call } from '../trace/call';
+import type { Tree } from '../trace/tree';
 import type { ErrorInfo } from '../trace/wire';
 import { callKey, childItems, isFailed } from './rows';
 import type { Item } from './rows';

@@ -1,6 +1,6 @@
 /** The rich outputs of a block, checked: an image that is one, a table of texts, or only the size of anything else. */
 
-import { isFields } from '../trace/decode';
+import { isFields } from '../trace/read';
 import type { RichOutput } from '../trace/wire';
 
 export const TABLE = 'application/vnd.rlm.table+json';

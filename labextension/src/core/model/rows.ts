@@ -6,7 +6,8 @@
  */
 
 import { isBad } from '../trace/call';
-import type { Block, Call, Tree, Turn } from '../trace/call';
+import type { Block, Call, Turn } from '../trace/call';
+import type { Tree } from '../trace/tree';
 
 export type Item =
   | { readonly kind: 'call'; readonly key: string; readonly call: Call }

@@ -1,7 +1,7 @@
 /** `RunStore`: the events of one run in the page, the tree they make, and the kernel that may hold more. */
 
 import { Signal } from '../signal';
-import { Tree } from '../trace/call';
+import { Tree } from '../trace/tree';
 import { decodeEvents } from '../trace/decode';
 import type { Bundle, Status, TraceEvent } from '../trace/wire';
 

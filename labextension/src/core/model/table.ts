@@ -1,7 +1,8 @@
 /** The rows of the table: a run's calls, in the order of the tree or of one column. */
 
 import { firstLine } from '../text';
-import type { Call, Tree } from '../trace/call';
+import type { Call } from '../trace/call';
+import type { Tree } from '../trace/tree';
 import type { Words } from '../words';
 import { statusWord } from '../format';
 import { title } from './titles';

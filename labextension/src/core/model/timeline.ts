@@ -1,6 +1,7 @@
 /** The rows of the timeline, and what each call did when. */
 
-import type { Call, Tree, Turn } from '../trace/call';
+import type { Call, Turn } from '../trace/call';
+import type { Tree } from '../trace/tree';
 import type { Status } from '../trace/wire';
 import type { Span } from './axis';
 import type { Item, Row } from './rows';

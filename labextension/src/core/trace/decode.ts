@@ -1,19 +1,19 @@
 /** From JSON of a stranger to checked values. A missing field is at its default, as `rlm_kernel/trace/codec.py` leaves it out. */
 
-import type {
-  BatchPlace,
-  Bundle,
-  ContextCard,
-  ErrorInfo,
-  Fields,
-  Message,
-  RichOutput,
-  Site,
-  TraceEvent,
-  Usage,
-  Variable,
-  VariableChanges
-} from './wire';
+import { DecodeError, choice, fields, flag, list, number, optional, optionalText, text } from './read';
+import {
+  batchPlace,
+  contextCard,
+  divergence,
+  errorInfo,
+  message,
+  origin,
+  richOutput,
+  site,
+  usage,
+  variableChanges
+} from './values';
+import type { Bundle, Fields, TraceEvent } from './wire';
 
 /** The newest trace format that is read here. */
 export const FORMAT = 1;
@@ -21,18 +21,7 @@ export const FORMAT = 1;
 const KINDS = ['rlm', 'llm'] as const;
 const STATUSES = ['running', 'finished', 'failed', 'exhausted', 'interrupted', 'cut off'] as const;
 const MODES = ['live', 'scripted', 'demo', 'human', 'replayed'] as const;
-const ROLES = ['system', 'user', 'assistant'] as const;
-
-/** The data is not a trace that can be read here; `newer` when only a later version can. */
-export class DecodeError extends Error {
-  constructor(
-    message: string,
-    readonly newer = false
-  ) {
-    super(message);
-    this.name = 'DecodeError';
-  }
-}
+const DECISIONS = ['', 'edited', 'skipped'] as const;
 
 /** The bundle in an output's data. Throws `DecodeError`. */
 export function decodeBundle(data: unknown): Bundle {
@@ -93,7 +82,7 @@ export function decodeEvent(data: unknown): TraceEvent | null {
         isolation: text(from, 'isolation'),
         settings: fields(from['settings'] ?? {}, 'settings'),
         context: optional(from, 'context', contextCard),
-        parentRun: optionalText(from, 'parent_run')
+        origin: optional(from, 'origin', origin)
       };
     case 'call_started':
       return {
@@ -115,7 +104,8 @@ export function decodeEvent(data: unknown): TraceEvent | null {
         ...base,
         callId: text(from, 'call_id'),
         turn: number(from, 'turn'),
-        messages: list(from, 'messages').map(message)
+        messages: list(from, 'messages').map(message),
+        last: text(from, 'last', '')
       };
     case 'model_replied':
       return {
@@ -132,7 +122,17 @@ export function decodeEvent(data: unknown): TraceEvent | null {
         retries: number(from, 'retries', 0),
         finishReason: text(from, 'finish_reason', ''),
         reasoning: text(from, 'reasoning', ''),
-        error: optional(from, 'error', errorInfo)
+        error: optional(from, 'error', errorInfo),
+        firstMode: optional(from, 'first_mode', () => choice(from, 'first_mode', MODES))
+      };
+    case 'block_held':
+      return {
+        type,
+        ...base,
+        callId: text(from, 'call_id'),
+        turn: number(from, 'turn'),
+        block: number(from, 'block'),
+        code: text(from, 'code')
       };
     case 'code_executed':
       return {
@@ -149,7 +149,9 @@ export function decodeEvent(data: unknown): TraceEvent | null {
         error: optional(from, 'error', errorInfo),
         variables: variableChanges(from['variables'] ?? {}),
         outputs: list(from, 'outputs', []).map(richOutput),
-        seconds: number(from, 'seconds', 0)
+        seconds: number(from, 'seconds', 0),
+        decision: choice(from, 'decision', DECISIONS, ''),
+        divergences: list(from, 'divergences', []).map(divergence)
       };
     case 'call_finished':
       return {
@@ -174,11 +176,6 @@ export function decodeEvent(data: unknown): TraceEvent | null {
   }
 }
 
-/** Whether it is a JSON object. */
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function checkFormat(from: Fields): void {
   const format = number(from, 'format', FORMAT);
   if (format > FORMAT) {
@@ -187,141 +184,4 @@ function checkFormat(from: Fields): void {
       true
     );
   }
-}
-
-function fields(value: unknown, name: string): Fields {
-  if (!isFields(value)) {
-    throw new DecodeError(`${name} is ${kindOf(value)}, not an object`);
-  }
-  return value;
-}
-
-function text(from: Fields, name: string, fallback?: string): string {
-  const value = from[name] ?? fallback;
-  if (typeof value !== 'string') {
-    throw new DecodeError(`${name} is ${kindOf(value)}, not a text`);
-  }
-  return value;
-}
-
-function optionalText(from: Fields, name: string): string | null {
-  return from[name] === undefined || from[name] === null ? null : text(from, name);
-}
-
-function number(from: Fields, name: string, fallback?: number): number {
-  const value = from[name] ?? fallback;
-  if (typeof value !== 'number' || !Number.isFinite(value)) {
-    throw new DecodeError(`${name} is ${kindOf(value)}, not a number`);
-  }
-  return value;
-}
-
-function optionalNumber(from: Fields, name: string): number | null {
-  return from[name] === undefined || from[name] === null ? null : number(from, name);
-}
-
-function flag(from: Fields, name: string): boolean {
-  const value = from[name] ?? false;
-  if (typeof value !== 'boolean') {
-    throw new DecodeError(`${name} is ${kindOf(value)}, not true or false`);
-  }
-  return value;
-}
-
-function list(from: Fields, name: string, fallback?: readonly unknown[]): readonly unknown[] {
-  const value = from[name] ?? fallback;
-  if (!Array.isArray(value)) {
-    throw new DecodeError(`${name} is ${kindOf(value)}, not a list`);
-  }
-  return value;
-}
-
-function choice<T extends string>(from: Fields, name: string, allowed: readonly T[]): T {
-  const value = text(from, name);
-  const found = allowed.find(each => each === value);
-  if (found === undefined) {
-    throw new DecodeError(`${name} is none of ${allowed.join(', ')}`);
-  }
-  return found;
-}
-
-function optional<T>(from: Fields, name: string, read: (value: unknown) => T): T | null {
-  const value = from[name];
-  return value === undefined || value === null ? null : read(value);
-}
-
-function kindOf(value: unknown): string {
-  if (value === undefined) {
-    return 'missing';
-  }
-  return value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`;
-}
-
-function message(value: unknown): Message {
-  const from = fields(value, 'a message');
-  return { role: choice(from, 'role', ROLES), content: text(from, 'content') };
-}
-
-function usage(value: unknown): Usage {
-  const from = fields(value, 'usage');
-  return {
-    requests: number(from, 'requests', 0),
-    inputTokens: number(from, 'input_tokens', 0),
-    outputTokens: number(from, 'output_tokens', 0),
-    cachedTokens: number(from, 'cached_tokens', 0),
-    cost: optionalNumber(from, 'cost'),
-    estimated: flag(from, 'estimated')
-  };
-}
-
-function errorInfo(value: unknown): ErrorInfo {
-  const from = fields(value, 'error');
-  return { type: text(from, 'type'), message: text(from, 'message'), traceback: text(from, 'traceback', '') };
-}
-
-function contextCard(value: unknown): ContextCard {
-  const from = fields(value, 'context');
-  return {
-    name: text(from, 'name'),
-    type: text(from, 'type'),
-    length: optionalNumber(from, 'length'),
-    chars: optionalNumber(from, 'chars'),
-    schema: text(from, 'schema', ''),
-    preview: text(from, 'preview', ''),
-    hash: text(from, 'hash', '')
-  };
-}
-
-function batchPlace(value: unknown): BatchPlace {
-  const from = fields(value, 'batch');
-  return { id: text(from, 'id'), index: number(from, 'index'), size: number(from, 'size') };
-}
-
-function site(value: unknown): Site {
-  const from = fields(value, 'site');
-  return { block: number(from, 'block'), line: number(from, 'line'), code: text(from, 'code', '') };
-}
-
-function variable(value: unknown): Variable {
-  const from = fields(value, 'a variable');
-  return {
-    name: text(from, 'name'),
-    type: text(from, 'type'),
-    size: text(from, 'size', ''),
-    preview: text(from, 'preview', '')
-  };
-}
-
-function variableChanges(value: unknown): VariableChanges {
-  const from = fields(value, 'variables');
-  return {
-    added: list(from, 'added', []).map(variable),
-    changed: list(from, 'changed', []).map(variable),
-    removed: list(from, 'removed', []).map((name, at) => text({ name }, 'name', `removed ${String(at)}`))
-  };
-}
-
-function richOutput(value: unknown): RichOutput {
-  const data = fields(fields(value, 'an output')['data'], "an output's data");
-  return { data: Object.fromEntries(Object.keys(data).map(mime => [mime, text(data, mime)])) };
 }

@@ -3,7 +3,8 @@
  * `rlm_kernel/trace/store.py`, so that a file either opens in both or in neither.
  */
 
-import { DecodeError, decodeEvent } from './decode';
+import { decodeEvent } from './decode';
+import { DecodeError } from './read';
 import { hexDigest } from './sha256';
 import type { Bundle, TraceEvent } from './wire';
 

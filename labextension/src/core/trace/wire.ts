@@ -4,6 +4,7 @@ export type CallKind = 'rlm' | 'llm';
 export type Status = 'running' | 'finished' | 'failed' | 'exhausted' | 'interrupted' | 'cut off';
 export type Mode = 'live' | 'scripted' | 'demo' | 'human' | 'replayed';
 export type Role = 'system' | 'user' | 'assistant';
+export type Decision = '' | 'edited' | 'skipped';
 
 /** JSON as it came: kept beside what was made of it, for the raw view and for exports. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -50,6 +51,36 @@ export interface Site {
   readonly block: number;
   readonly line: number;
   readonly code: string;
+  /** The thread of the code, by how it was started; empty for the block's own. */
+  readonly lane: string;
+}
+
+/** One way in which a step, done again, was not what the record has. */
+export interface Divergence {
+  readonly what: string;
+  readonly recorded: string;
+  readonly found: string;
+}
+
+export type Derived = 'replay' | 'fork' | 'rerun' | 'resume';
+
+/** What a call gave when it was first made. */
+export interface Original {
+  readonly prompt: string;
+  readonly model: string;
+  readonly answer: string | null;
+  readonly usage: Usage;
+  readonly seconds: number | null;
+  readonly error: ErrorInfo | null;
+}
+
+/** The run that a run was made from; `at` is the step, empty for the whole run. */
+export interface Origin {
+  readonly kind: Derived;
+  readonly run: string;
+  readonly at: string;
+  readonly edit: Fields;
+  readonly original: Original | null;
 }
 
 export interface Variable {
@@ -89,7 +120,7 @@ export interface RunStarted extends EventBase {
   readonly isolation: string;
   readonly settings: Fields;
   readonly context: ContextCard | null;
-  readonly parentRun: string | null;
+  readonly origin: Origin | null;
 }
 
 export interface CallStarted extends EventBase {
@@ -110,6 +141,8 @@ export interface ModelAsked extends EventBase {
   readonly callId: string;
   readonly turn: number;
   readonly messages: readonly Message[];
+  /** Why it was the call's one last turn; empty for all others. */
+  readonly last: string;
 }
 
 export interface ModelReplied extends EventBase {
@@ -126,6 +159,17 @@ export interface ModelReplied extends EventBase {
   readonly finishReason: string;
   readonly reasoning: string;
   readonly error: ErrorInfo | null;
+  /** Where a replayed reply came from at first. */
+  readonly firstMode: Mode | null;
+}
+
+/** A block was put before a person, who decides whether it runs. */
+export interface BlockHeld extends EventBase {
+  readonly type: 'block_held';
+  readonly callId: string;
+  readonly turn: number;
+  readonly block: number;
+  readonly code: string;
 }
 
 export interface CodeExecuted extends EventBase {
@@ -143,6 +187,10 @@ export interface CodeExecuted extends EventBase {
   readonly variables: VariableChanges;
   readonly outputs: readonly RichOutput[];
   readonly seconds: number;
+  /** What a person decided about the block before it ran. */
+  readonly decision: Decision;
+  /** How it differs from the run that it was replayed from. */
+  readonly divergences: readonly Divergence[];
 }
 
 export interface CallFinished extends EventBase {
@@ -162,7 +210,14 @@ export interface RunFinished extends EventBase {
 }
 
 export type TraceEvent =
-  RunStarted | CallStarted | ModelAsked | ModelReplied | CodeExecuted | CallFinished | RunFinished;
+  | RunStarted
+  | CallStarted
+  | ModelAsked
+  | ModelReplied
+  | BlockHeld
+  | CodeExecuted
+  | CallFinished
+  | RunFinished;
 
 /** A trace as a notebook holds it: the events that fitted, and what is missing. */
 export interface Bundle {

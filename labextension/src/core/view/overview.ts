@@ -6,7 +6,7 @@ import type { Span } from '../model/axis';
 import { merged } from '../model/concurrency';
 import type { RunStore } from '../model/store';
 import { load, slots } from '../model/timeline';
-import type { Tree } from '../trace/call';
+import type { Tree } from '../trace/tree';
 import type { Words } from '../words';
 import { Area } from './area';
 import { Brush } from './brush';
