@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -23,12 +24,17 @@ class SubcallRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class SubcallBatch:
-    """The sub-calls of one `llm_query`, `rlm_query` or batched call, with the line that issued them."""
+    """The sub-calls of one `llm_query`, `rlm_query` or batched call, with the line and the lane that issued them.
+
+    `settled` is set when the results have taken effect in the block: its lane has asked again or ended, or the block.
+    """
 
     requests: tuple[SubcallRequest, ...]
     batched: bool
     line: int
     code: str
+    lane: str = ""
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,8 @@
 """The worker process as the engine holds it: started, spoken to over a socket pair, interrupted, killed.
 
 All of it runs on the engine's loop thread, except the wait for a killed process, which a small pool does. A clean
-interpreter (`python -I`), none of the user's environment, a session of its own: a signal meant for the kernel never
-reaches it, and killing its group takes along whatever it started.
+interpreter, none of the user's environment, a session of its own: a signal meant for the kernel never reaches it, and
+killing its group takes along whatever it started.
 """
 
 from __future__ import annotations
@@ -28,7 +28,12 @@ from rlm_kernel.repl.pack import Packed
 
 _ROOT = str(Path(__file__).resolve().parents[2])
 _BOOT = "import sys; sys.path.append({root!r}); from rlm_kernel.repl.child.main import main; main({fd})"
-_ENVIRONMENT = {"MPLBACKEND": "Agg"}  # a figure must not look for a screen
+_ENVIRONMENT = {
+    "MPLBACKEND": "Agg",  # a figure must not look for a screen
+    "PYTHONHASHSEED": "0",  # sets come in the same order when the code runs again
+}
+# As -I isolates, but for the environment, which is ours.
+_ISOLATED = ("-s", "-P", "-X", "utf8")
 _REAPERS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="rlm-reaper")
 
 
@@ -47,10 +52,11 @@ class WorkerProcess(asyncio.Protocol):
         self._flood = flood
         self.why_killed = ""
 
-    async def start(self, context: Packed | None, *, plain_children: bool) -> None:
+    async def start(self, context: Packed | None, *, plain_children: bool, seed: int) -> None:
         """Starts the process and sends it its context; it answers with an `opened` or `broken` frame.
 
-        With `plain_children` an `rlm_query` goes out as a plain request, its context in the prompt.
+        With `plain_children` an `rlm_query` goes out as a plain request, its context in the prompt. `seed` is where
+        chance starts from.
         """
         if sys.platform == "win32":
             raise ReplError("workers need a POSIX system; on Windows run the notebook's kernel under WSL")
@@ -63,12 +69,12 @@ class WorkerProcess(asyncio.Protocol):
             theirs.close()
         await self._loop.create_connection(lambda: self, sock=ours)
         self._drain_streams()
-        order = {"op": "open", "path": _search_path(), "plain_children": plain_children}
+        order = {"op": "open", "path": _search_path(), "plain_children": plain_children, "seed": seed}
         self.send({**order, **_context_order(context)})
 
     def _spawn(self, fd: int, fds: list[int]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-I", "-X", "utf8", "-c", _BOOT.format(root=_ROOT, fd=fd)],
+            [sys.executable, *_ISOLATED, "-c", _BOOT.format(root=_ROOT, fd=fd)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

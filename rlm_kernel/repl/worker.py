@@ -30,13 +30,17 @@ class WorkerRepl:
 
     isolation = "worker"
 
-    def __init__(self, context: Packed | None, *, block_seconds: float, plain_children: bool = False) -> None:
+    def __init__(
+        self, context: Packed | None, *, block_seconds: float, plain_children: bool = False, seed: int = 0
+    ) -> None:
         self._context = context
+        self._seed = seed
         self._block_seconds = block_seconds
         self._plain_children = plain_children
         self._loop = asyncio.get_running_loop()
         self._serve: Serve | None = None
         self._serving: set[asyncio.Task[None]] = set()
+        self._unsettled: dict[int, asyncio.Event] = {}
         self._worker: WorkerProcess | None = None
         self._answered: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._why_stopped: ErrorInfo | None = None
@@ -46,7 +50,7 @@ class WorkerRepl:
         """Starts the worker; returns when the context is there. Raises `ContextError`, `ReplError`."""
         self._answered = self._loop.create_future()
         self._worker = WorkerProcess(self._on_frame, self._on_lost, OUTPUT_LIMIT)
-        await self._worker.start(self._context, plain_children=self._plain_children)
+        await self._worker.start(self._context, plain_children=self._plain_children, seed=self._seed)
         frame = await self._answered
         if frame["op"] == "broken":
             card = self._context.card if self._context else None
@@ -72,6 +76,7 @@ class WorkerRepl:
             self._watch.stop()
             self._serve = None
             await self._drop_subcalls()
+            self._settle(*self._unsettled)
         return self._result(done)
 
     def stop(self, why: ErrorInfo) -> None:
@@ -107,11 +112,19 @@ class WorkerRepl:
                 if not self._why_stopped:
                     self._watch.pause()
                 task.add_done_callback(self._served)
+            case "settled":
+                self._settle(data.get("number"))
             case "done" | "opened" | "broken":
                 if not self._answered.done():
                     self._answered.set_result(data)
             case other:
                 raise ProtocolError(f"unknown frame {other!r}")
+
+    def _settle(self, *numbers: Any) -> None:
+        for number in numbers:
+            event = self._unsettled.pop(number, None) if isinstance(number, int) else None
+            if event is not None:
+                event.set()
 
     def _served(self, task: asyncio.Task[None]) -> None:
         self._serving.discard(task)
@@ -125,14 +138,20 @@ class WorkerRepl:
             self._answered.set_exception(error)
 
     async def _answer_call(self, data: dict[str, Any], blob: bytes) -> None:
-        reply: dict[str, Any] = {"op": "reply", "number": data.get("number")}
+        number = data.get("number")
+        reply: dict[str, Any] = {"op": "reply", "number": number}
         try:
             if self._serve is None:
                 raise RLMError("no block is running any more: a thread outlived the block that started it")
             if self._why_stopped:
                 raise RLMError(self._why_stopped.message)
-            results = await self._serve(_batch(data, blob))
+            batch = _batch(data, blob)
+            results = await self._serve(batch)
             reply["results"] = [_result_frame(result) for result in results]
+            if batch.lane and isinstance(number, int):
+                self._unsettled[number] = batch.settled
+            else:
+                batch.settled.set()  # nothing runs beside the block itself
         except RLMError as error:
             reply["refused"] = str(error)
         except asyncio.CancelledError:
@@ -212,10 +231,20 @@ def _batch(data: dict[str, Any], blob: bytes) -> SubcallBatch:
             size = int(context.get("size", 0)) if context else 0
             requests.append(_request(data, str(prompt), context, blob[at : at + size]))
             at += size
-        line, code = int(data["line"]), str(data["code"])
-        return SubcallBatch(requests=tuple(requests), batched=bool(data["batched"]), line=line, code=code)
+        return SubcallBatch(
+            requests=tuple(requests),
+            batched=bool(data["batched"]),
+            line=int(data["line"]),
+            code=str(data["code"]),
+            lane=_lane(data["lane"]),
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ProtocolError(f"a sub-call that makes no sense: {error!r}") from error
+
+
+def _lane(name: Any) -> str:
+    # A name of ours is digits and dots; a deep one is cut, and then only less is known of who asked.
+    return name[:100] if isinstance(name, str) and not name.strip("0123456789.") else ""
 
 
 def _request(

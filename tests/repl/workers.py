@@ -18,13 +18,15 @@ async def echo(batch: SubcallBatch) -> Sequence[SubcallResult]:
 class Worker:
     """A worker driven from the test's thread, as the engine drives it from its own."""
 
-    def __init__(self, context: Any = None, *, block_seconds: float = 20, serve: Serve = echo) -> None:
+    def __init__(
+        self, context: Any = None, *, block_seconds: float = 20, serve: Serve = echo, seed: int = 0
+    ) -> None:
         packed = None if context is None else pack_context(context)
         self.serve = serve
-        self.repl: WorkerRepl = submit(self._make(packed, block_seconds)).result(20)
+        self.repl: WorkerRepl = submit(self._make(packed, block_seconds, seed)).result(20)
 
-    async def _make(self, packed: Any, block_seconds: float) -> WorkerRepl:
-        return WorkerRepl(packed, block_seconds=block_seconds)
+    async def _make(self, packed: Any, block_seconds: float, seed: int) -> WorkerRepl:
+        return WorkerRepl(packed, block_seconds=block_seconds, seed=seed)
 
     def run(self, code: str, serve: Serve | None = None) -> BlockResult:
         work = self.repl.execute(code, name="<rlm:0.1 block 1>", serve=serve or self.serve)

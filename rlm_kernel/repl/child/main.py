@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 
+from rlm_kernel.repl.child import chance, lanes
 from rlm_kernel.repl.child.link import Link
 from rlm_kernel.repl.child.namespace import Namespace
 from rlm_kernel.repl.child.scaffold import Scaffold
@@ -33,6 +34,8 @@ def _open(link: Link, order: dict[str, Any]) -> Namespace:
     sys.path.extend(path for path in order["path"] if path not in sys.path)
     workdir = os.getcwd()
     os.environ.update(HOME=workdir, TMPDIR=workdir, LANG="C.UTF-8")
+    lanes.install()
+    chance.seed(order["seed"])
     try:
         context = decode(order["route"], order["fd"], order["size"])
     except BaseException as error:  # noqa: BLE001 - unpickling runs anybody's code; the engine reports it

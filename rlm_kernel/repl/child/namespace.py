@@ -17,6 +17,7 @@ import time
 import traceback
 import types
 
+from rlm_kernel.repl.child import lanes
 from rlm_kernel.repl.child.rich import Gallery
 from rlm_kernel.repl.child.scaffold import FILE_PREFIX, Scaffold, Submitted
 from rlm_kernel.repl.child.variables import changes, glance
@@ -72,6 +73,7 @@ class Namespace:
     def _prepare(self) -> None:
         vars(builtins).update(self._builtins)
         self._gallery.renew()
+        lanes.begin_block()
         for number, saved in _STREAMS.items():
             os.dup2(saved, number)
         sys.stdout, sys.stderr = _stream(1), _stream(2)

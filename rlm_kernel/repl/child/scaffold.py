@@ -11,6 +11,7 @@ import sys
 import types
 
 from rlm_kernel.errors import ContextError
+from rlm_kernel.repl.child import lanes
 from rlm_kernel.repl.child.link import Link
 from rlm_kernel.repl.describe import describe
 from rlm_kernel.repl.routes import encode
@@ -180,9 +181,14 @@ class Scaffold:
             cards.append(card)
             blobs.append(blob)
         line, code = _site()
+        lane = lanes.current()
+        lane.settle()
         sys.stdout.flush()
         frame = {"op": "call", "kind": kind, "prompts": prompts, "model": model, "batched": batched}
-        reply = self._link.ask({**frame, "contexts": cards, "line": line, "code": code}, b"".join(blobs))
+        site = {"line": line, "code": code, "lane": lane.name}
+        reply = self._link.ask({**frame, **site, "contexts": cards}, b"".join(blobs))
+        if lane.name:
+            lane.owed = lambda: self._link.send({"op": "settled", "number": reply["number"]})
         if "refused" in reply:
             raise SubcallError(reply["refused"])
         return [_result(item) for item in reply["results"]]

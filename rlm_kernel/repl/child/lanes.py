@@ -1,0 +1,119 @@
+"""Which thread of the model's code is asking, named by how it was started, so that it is the same in every run.
+
+Whoever starts a thread, or hands a task to a pool, numbers it in the order of starting: lane `2.1` is the first that
+the second lane started, `""` is the block itself. The order in which threads happen to ask says nothing; with lanes
+a replay gives each of them what it got, also where all ask the same.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from rlm_kernel.repl.child.imported import after_import
+
+TYPE_CHECKING = False  # typing itself is slow to import
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Callable
+    from typing import Any
+
+
+class Lane:
+    """One strand of a block. `owed` says, once, that what the lane was last answered has taken effect: it is called
+    when the lane asks again or ends."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        self.owed: Callable[[], None] | None = None
+        self._started = 0
+
+    def child(self) -> Lane:
+        """The lane of the next thread or task that this one starts."""
+        self._started += 1
+        return Lane(f"{self.name}.{self._started}".removeprefix("."))
+
+    def restart(self) -> None:
+        """Numbers from 1 again."""
+        self._started = 0
+
+    def settle(self) -> None:
+        """Says that the last answer has taken effect."""
+        owed, self.owed = self.owed, None
+        if owed is not None:
+            owed()
+
+
+class _Here(threading.local):
+    """What a thread is busy with: a lane of its own, or handing a task to a pool."""
+
+    lane: Lane | None = None
+    in_pool = False
+
+
+_here = _Here()
+_block = Lane()
+
+
+def begin_block() -> None:
+    """Starts numbering anew."""
+    _block.restart()
+
+
+def current() -> Lane:
+    """The lane of the calling thread."""
+    return _here.lane or _block
+
+
+def install() -> None:
+    """Has threads and pools of this process keep track of lanes."""
+    start = threading.Thread.start
+
+    def start_in_lane(thread: threading.Thread) -> None:
+        # A pool starts threads as it needs them, which differs from run to run; its tasks have the lanes.
+        if not _here.in_pool:
+            _give(thread, current().child())
+        start(thread)
+
+    vars(threading)["Thread"].start = start_in_lane
+    after_import("concurrent.futures.thread", _install_pool)
+
+
+def _give(thread: threading.Thread, lane: Lane) -> None:
+    run = thread.run
+
+    def run_in_lane() -> None:
+        _here.lane = lane
+        try:
+            run()
+        finally:
+            lane.settle()
+
+    thread.run = run_in_lane  # type: ignore[method-assign]
+
+
+def _install_pool(module: types.ModuleType) -> None:
+    submit = module.ThreadPoolExecutor.submit
+
+    def submit_in_lane(pool: Any, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        lane = current().child()
+        _here.in_pool = True
+        try:
+            future = submit(pool, _run, lane, work, args, kwargs)
+        finally:
+            _here.in_pool = False
+        # After those who wait for the future have been told.
+        future.add_done_callback(lambda _: lane.settle())
+        return future
+
+    module.ThreadPoolExecutor.submit = submit_in_lane
+
+
+def _run(lane: Lane, work: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    _here.lane = lane
+    try:
+        return work(*args, **kwargs)
+    finally:
+        _here.lane = None
+
+
+__all__ = ["Lane", "begin_block", "current", "install"]
