@@ -43,7 +43,11 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What a model answered. `model` is the one that did; `retries` how often it was asked again."""
+    """What a model answered. `model` is the one that did; `retries` how often it was asked again.
+
+    `mode` says where the reply comes from when that is not the model that was asked: a record, whose reply had
+    `first_mode`, or a person.
+    """
 
     text: str
     model: str
@@ -51,6 +55,8 @@ class Reply:
     finish_reason: str = "stop"
     reasoning: str = ""
     retries: int = 0
+    mode: Mode | None = None
+    first_mode: Mode | None = None
 
 
 class Model(Protocol):
