@@ -6,6 +6,9 @@ import { ENGLISH } from '../words';
 import type { Words } from '../words';
 import { NOTHING, search } from './filter';
 import type { Found } from './filter';
+import { Playback } from './playback';
+import { NO_RUNS, Relatives } from './relatives';
+import type { RunSource } from './relatives';
 import { childItems, findItem, itemsAbove, opensByItself, parentItem, visibleRows } from './rows';
 import type { Item, Row } from './rows';
 import type { RunStore } from './store';
@@ -13,7 +16,7 @@ import type { RunStore } from './store';
 export const LENSES = ['tree', 'timeline', 'table'] as const;
 export type LensName = (typeof LENSES)[number];
 
-export const TABS = ['prompt', 'reply', 'code', 'output', 'variables', 'usage', 'raw'] as const;
+export const TABS = ['prompt', 'reply', 'code', 'output', 'variables', 'variants', 'usage', 'raw'] as const;
 export type TabName = (typeof TABS)[number];
 
 /** Rows, selection, search, lens, tab. Free of the DOM; `changed` says that something must be drawn again. */
@@ -26,22 +29,32 @@ export class ViewState {
   follow = true;
   /** Whether the selected item's detail is shown. */
   detail = false;
+  /** The runs made from this one. */
+  readonly relatives: Relatives;
   private readonly opened = new Map<string, boolean>();
   private query = '';
   private cachedRows: Row[] | null = null;
   private cachedFound: Found | null = null;
   private key = '0';
   private disconnect: () => void;
+  private played: Playback | null = null;
+  private unplay: () => void = () => undefined;
 
   constructor(
     private run: RunStore,
-    readonly words: Words = ENGLISH
+    readonly words: Words = ENGLISH,
+    source: RunSource = NO_RUNS
   ) {
+    this.relatives = new Relatives(run.id, source);
+    this.relatives.changed.connect(() => {
+      this.changed.emit();
+    });
     this.disconnect = this.listen();
   }
 
+  /** What is drawn: the run, or, while it is played back, what there was of it at that moment. */
   get store(): RunStore {
-    return this.run;
+    return this.played?.store ?? this.run;
   }
 
   /** Another store for the same run (a kernel's, fuller than the notebook's); what is open and selected stays. */
@@ -49,21 +62,66 @@ export class ViewState {
     this.disconnect();
     this.run = store;
     this.disconnect = this.listen();
+    if (this.played) {
+      this.played.whole = store;
+    }
     this.refresh();
+  }
+
+  /** The run itself, also while it is played back. */
+  get whole(): RunStore {
+    return this.run;
+  }
+
+  /** The run is being played back; null while it is not. */
+  get playback(): Playback | null {
+    return this.played;
+  }
+
+  /** Plays the run back from its start. */
+  playBack(): void {
+    this.unplay();
+    const played = new Playback(this.run);
+    let shown = played.store;
+    let count = shown.events.length;
+    this.played = played;
+    this.unplay = played.changed.connect(() => {
+      if (played.store !== shown || played.store.events.length !== count) {
+        shown = played.store;
+        count = shown.events.length;
+        this.refresh();
+      } else {
+        this.changed.emit();
+      }
+    });
+    this.follow = true;
+    played.play();
+    this.refresh();
+  }
+
+  /** Shows the run itself again. */
+  leavePlayback(): void {
+    if (this.played) {
+      this.unplay();
+      this.played = null;
+      this.refresh();
+    }
   }
 
   dispose(): void {
     this.disconnect();
+    this.relatives.dispose();
+    this.unplay();
   }
 
   get rows(): readonly Row[] {
-    this.cachedRows ??= visibleRows(this.run.tree, this.opened, this.searching ? this.found.kept : null);
+    this.cachedRows ??= visibleRows(this.store.tree, this.opened, this.searching ? this.found.kept : null);
     return this.cachedRows;
   }
 
   /** What the search found; everything is found by no search. */
   get found(): Found {
-    this.cachedFound ??= this.searching ? search(this.run.tree, this.query) : NOTHING;
+    this.cachedFound ??= this.searching ? search(this.store.tree, this.query) : NOTHING;
     return this.cachedFound;
   }
 
@@ -93,12 +151,12 @@ export class ViewState {
   }
 
   get selectedItem(): Item | null {
-    return findItem(this.run.tree, this.key);
+    return findItem(this.store.tree, this.key);
   }
 
   /** Selects an item and opens what is above it. */
   select(key: string): void {
-    const item = findItem(this.run.tree, key);
+    const item = findItem(this.store.tree, key);
     if (!item) {
       return;
     }
@@ -126,13 +184,13 @@ export class ViewState {
 
   /** The key of the next failed item below the selected one, from the top again after the last; null without any. */
   nextFailure(): string | null {
-    const failed = search(this.run.tree, 'status:failed').hits;
+    const failed = search(this.store.tree, 'status:failed').hits;
     return failed[failed.indexOf(this.key) + 1] ?? failed[0] ?? null;
   }
 
   /** How many calls and turns failed. */
   get failures(): number {
-    const { tree } = this.run;
+    const { tree } = this.store;
     const root = tree.root;
     return root ? tree.failedTurns + root.below.failed + Number(isBad(root.status)) : 0;
   }
@@ -179,6 +237,7 @@ export class ViewState {
 
   private listen(): () => void {
     return this.run.changed.connect(() => {
+      this.played?.grown();
       this.refresh();
     });
   }

@@ -138,7 +138,7 @@ export class RunStore {
     this.changed.emit();
   }
 
-  private take(events: readonly TraceEvent[]): void {
+  protected take(events: readonly TraceEvent[]): void {
     for (const event of events) {
       this.events.push(event);
       this.bySeq.set(event.seq, event);

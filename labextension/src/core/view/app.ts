@@ -11,6 +11,7 @@ import { Announcer } from './announcer';
 import { isTyping, passOn, pressed } from './keys';
 import type { Lens } from './lens';
 import { Notices } from './notices';
+import { PlayBar } from './playbar';
 import { Splitter } from './splitter';
 import { TableLens } from './table';
 import { TimelineLens } from './timeline';
@@ -32,6 +33,7 @@ export class RunView {
   readonly node: HTMLElement;
   private readonly header: Header;
   private readonly toolbar: Toolbar;
+  private readonly playBar: PlayBar;
   private readonly notices: Notices;
   private readonly answer: AnswerPanel;
   private readonly detail: DetailPane;
@@ -54,6 +56,9 @@ export class RunView {
     this.toolbar = new Toolbar(state, () => {
       this.focus();
     });
+    this.playBar = new PlayBar(state, () => {
+      this.focus();
+    });
     this.notices = new Notices(state);
     this.answer = new AnswerPanel(state, host);
     this.detail = new DetailPane(state, host);
@@ -74,6 +79,7 @@ export class RunView {
       },
       this.header.node,
       this.toolbar.node,
+      this.playBar.node,
       this.notices.node,
       this.body,
       this.answer.node,
@@ -106,6 +112,7 @@ export class RunView {
     }
     this.detail.dispose();
     this.header.dispose();
+    this.playBar.dispose();
     this.splitter.dispose();
     this.state.dispose();
   }
@@ -147,6 +154,7 @@ export class RunView {
     this.layOut();
     this.header.update();
     this.toolbar.update();
+    this.playBar.update();
     this.notices.update();
     lens.update();
     if (fresh || this.revealed !== state.selected) {
@@ -224,6 +232,9 @@ export class RunView {
       },
       f: () => {
         state.setFollow(!state.follow);
+      },
+      p: () => {
+        this.playBar.toggle();
       },
       ...Object.fromEntries(
         LENSES.map((name, at) => [

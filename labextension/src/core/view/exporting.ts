@@ -29,10 +29,10 @@ export function exportItems(state: ViewState, host: Host, say: (told: string) =>
 
 /** Hands a person the file; a sentence about what is not in it, or nothing. Rejects with an `Error` that says why not. */
 export async function saveRun(kind: FileKind, state: ViewState, host: Host): Promise<string> {
-  const { store, words } = state;
+  const { whole, words } = state;
   const viewer = host.viewer?.bind(host);
   const file = await runFile(
-    store,
+    whole,
     kind,
     viewer ?? (() => Promise.reject(new Error(words.__('there is no viewer for a page of its own here'))))
   );

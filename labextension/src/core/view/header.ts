@@ -15,6 +15,7 @@ const QUESTION = 2_000;
 export class Header {
   readonly node: HTMLElement;
   private readonly question = h('div', { class: 'rlm-question' });
+  private readonly playback: HTMLElement;
   private readonly status = h('span', { class: 'rlm-status' });
   private readonly figures = h('span', { class: 'rlm-figures' });
   private readonly mode = h('span', { class: 'rlm-mode' });
@@ -50,7 +51,14 @@ export class Header {
       }
     });
     const open = host.openTab?.bind(host);
+    this.playback = h('span', { class: 'rlm-playback' }, words.__('Playback'));
     this.menu = new Menu(words.__('More'), [
+      {
+        label: words.__('Play it back (p)'),
+        run: () => {
+          state.playBack();
+        }
+      },
       ...(open ? [{ label: words.__('Open in a tab'), run: open }] : []),
       ...exportItems(state, host, told => {
         setText(this.exported, told);
@@ -69,7 +77,14 @@ export class Header {
         this.stop,
         this.menu.node
       ),
-      h('div', { class: 'rlm-head-line rlm-head-facts' }, this.status, this.figures, this.mode),
+      h(
+        'div',
+        { class: 'rlm-head-line rlm-head-facts' },
+        this.playback,
+        this.status,
+        this.figures,
+        this.mode
+      ),
       this.gauge
     );
   }
@@ -78,6 +93,7 @@ export class Header {
     const { store, words } = this.state;
     const { run } = store.tree;
     this.drawQuestion(visible(shorten(run?.query ?? words.__('starting'), QUESTION)));
+    this.playback.hidden = this.state.playback === null;
     setText(this.status, `${MARKS[store.status]} ${statusWord(store.status, words)}`);
     setText(this.figures, this.told().join(' · '));
     setText(this.mode, run ? modeLabel(run.mode, words) : '');

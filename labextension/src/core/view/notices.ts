@@ -25,7 +25,7 @@ export class Notices {
   }
 
   private lines(): string[] {
-    const { store, words } = this.state;
+    const { whole: store, words } = this.state;
     const out = store.warning ? [visible(store.warning)] : [];
     if (store.omittedCalls) {
       const here = store.tree.calls.size;
@@ -43,7 +43,7 @@ export class Notices {
   }
 
   private where(): string {
-    const { store, words } = this.state;
+    const { whole: store, words } = this.state;
     return store.path ? ` ${words.__('The whole trace: %1', visible(store.path))}` : '';
   }
 }

@@ -7,6 +7,7 @@ import type { Item } from '../../model/rows';
 import { secondsIn, wholeUsage } from '../../model/spent';
 import { firstLine, shorten, visible } from '../../text';
 import { isBad } from '../../trace/call';
+import type { Call } from '../../trace/call';
 import type { Status, TraceEvent } from '../../trace/wire';
 import { copyButton } from '../copy';
 import { button, h, setAttribute, setText } from '../dom';
@@ -27,6 +28,7 @@ export class Head {
   private readonly actions = h('span', { class: 'rlm-detail-actions' });
   private readonly error = h('p', { class: 'rlm-detail-head-error' });
   private shown = '';
+  private of: Call | null = null;
   private tagged = '';
 
   constructor(
@@ -54,8 +56,10 @@ export class Head {
   }
 
   update(item: Item): void {
-    if (item.key !== this.shown) {
+    // In another store of the run what has the same key is another object.
+    if (item.key !== this.shown || item.call !== this.of) {
       this.shown = item.key;
+      this.of = item.call;
       this.drawCrumbs(item);
       this.drawActions(item);
     }
@@ -166,7 +170,7 @@ export class Head {
       download: () => undefined,
       copy: async () => {
         const cut = events().filter(event => event.cut > 0);
-        if (cut.length && state.store.link) {
+        if (cut.length && state.whole.link) {
           await this.complete(cut);
         }
         await host.copy(code());

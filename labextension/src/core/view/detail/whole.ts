@@ -22,7 +22,7 @@ export class WholeTexts {
 
   /** Sees to it that these events are whole, as far as that can be. */
   update(events: readonly TraceEvent[]): void {
-    const { store } = this.pane.state;
+    const { whole: store } = this.pane.state;
     if (store.link !== this.link) {
       this.link = store.link;
       this.asked.clear();
@@ -38,7 +38,7 @@ export class WholeTexts {
 
   /** Asks for these events; resolves, whatever comes of it, when it is known. */
   async ask(events: readonly TraceEvent[]): Promise<void> {
-    const { store } = this.pane.state;
+    const { whole: store } = this.pane.state;
     for (const event of events) {
       this.asked.add(event.seq);
     }
@@ -59,7 +59,7 @@ export class WholeTexts {
       this.waiting > 0,
       this.problem,
       this.link !== null,
-      this.pane.state.store.path
+      this.pane.state.whole.path
     ]);
     if (key !== this.shown) {
       this.shown = key;
@@ -68,7 +68,7 @@ export class WholeTexts {
   }
 
   private parts(short: number): (Node | string)[] {
-    const { words, store } = this.pane.state;
+    const { words, whole: store } = this.pane.state;
     if (!short) {
       return [];
     }
