@@ -9,6 +9,8 @@ import { RunStore } from './store';
 
 /** The most seconds that one look at the clock counts for: a page out of sight plays nothing. */
 const LOOK = 0.5;
+/** What share of a run may have come since without being planned. */
+const MANY = 0.02;
 
 /** The first events of a run, as it was when no more of them were there. Nothing can be asked of its kernel. */
 class PlayedStore extends RunStore {
@@ -75,7 +77,9 @@ export class Playback {
 
   /** The run has more events, or has ended. */
   grown(): void {
-    if (this.pace.count !== this.run.events.length) {
+    const fresh = this.run.events.length - this.pace.count;
+    // All of it is planned anew, which takes a while in a large run that still goes on.
+    if (fresh && (this.atEnd || !this.run.live || fresh > MANY * this.pace.count)) {
       this.plan();
     }
     this.show(this.count, this.waited);

@@ -35,7 +35,6 @@ export class RunStore {
   warning = '';
   cutTexts = 0;
   omittedCalls = 0;
-  private readonly bySeq = new Map<number, TraceEvent>();
   private alive: boolean;
   private kernel: Link | null = null;
   private clock: { readonly now: number; readonly at: number } | null = null;
@@ -119,9 +118,10 @@ export class RunStore {
     if (!this.kernel) {
       throw new Error('no kernel holds this run');
     }
-    const whole = decodeEvents(await this.kernel.whole(cut.map(event => event.seq)));
+    const asked = new Map(cut.map(event => [event.seq, event]));
+    const whole = decodeEvents(await this.kernel.whole([...asked.keys()]));
     for (const event of whole) {
-      const held = this.bySeq.get(event.seq);
+      const held = asked.get(event.seq);
       if (held?.type === event.type) {
         this.cutTexts = Math.max(0, this.cutTexts - held.cut);
         // In place: the tree and everything drawn from it hold this very event.
@@ -141,7 +141,6 @@ export class RunStore {
   protected take(events: readonly TraceEvent[]): void {
     for (const event of events) {
       this.events.push(event);
-      this.bySeq.set(event.seq, event);
       this.tree.apply(event);
     }
   }
