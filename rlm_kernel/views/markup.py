@@ -6,6 +6,7 @@ from html import escape
 
 from rlm_kernel.text import cut, visible
 from rlm_kernel.views.outputs import Image, Table, size
+from rlm_kernel.views.words import Piece, shortened_diff
 
 # Beside the triangle of `<details>` a bullet says nothing. Where styles are stripped it comes back and does no harm.
 LIST = '<ul style="list-style-type:none">'
@@ -35,6 +36,13 @@ def prose(text: str) -> str:
 def inline(text: str, limit: int) -> str:
     """A text inside a line, cut in its middle when it is longer than `limit`."""
     return escape(visible(cut(text, limit)))
+
+
+def changed(pieces: list[Piece], limit: int) -> str:
+    """Two texts in one, of about `limit` characters: what is gone struck through, what has come underlined."""
+    tags = {"same": ("", ""), "old": ("<del>", "</del>"), "new": ("<ins>", "</ins>")}
+    shown = shortened_diff(pieces, limit)
+    return f"<pre>{''.join(escape(visible(piece.text)).join(tags[piece.kind]) for piece in shown)}</pre>"
 
 
 def image(picture: Image) -> str:
@@ -67,4 +75,15 @@ def _of(shown: int, total: int, noun: str) -> str:
     return f"{shown:,} of {total:,} {noun}" if shown < total else ""
 
 
-__all__ = ["LIST", "MAX_CELL", "MAX_COLUMNS", "details", "image", "inline", "items", "prose", "table"]
+__all__ = [
+    "LIST",
+    "MAX_CELL",
+    "MAX_COLUMNS",
+    "changed",
+    "details",
+    "image",
+    "inline",
+    "items",
+    "prose",
+    "table",
+]

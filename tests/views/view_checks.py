@@ -23,6 +23,8 @@ FRAGMENT = TABLE | {
     "summary",
     "ul",
 }
+# Only what compares two texts marks what is gone and what has come; a tree has no such words of its own.
+DIFF = FRAGMENT | {"del", "ins"}
 DOCUMENT = FRAGMENT | {"body", "head", "html", "meta", "title"}
 ATTRIBUTES = {
     "details": [[], [("open", None)]],
@@ -34,7 +36,7 @@ LIST = '<ul style="list-style-type:none">'
 IMAGE = re.compile(
     r'<img alt="figure, [0-9,]+ (?:KB|bytes?)" src="data:image/(?:png|jpeg);base64,[A-Za-z0-9+/]+={0,2}">'
 )
-INLINE = {"b", "code", "i", "small"}
+INLINE = {"b", "code", "del", "i", "ins", "small"}
 VOID = {"br", "img", "meta"}
 PARENTS = {
     "br": {"p"},
@@ -42,7 +44,9 @@ PARENTS = {
     "li": {"ul"},
     "summary": {"details"},
     "pre": {"", "div", "details"},
-    "table": {"details"},
+    "del": {"pre"},
+    "ins": {"pre"},
+    "table": {"details", "div"},
     "thead": {"table"},
     "tbody": {"table"},
     "tr": {"thead", "tbody"},
@@ -105,7 +109,16 @@ class _Reader(HTMLParser):
 
 def read(html: str, *, document: bool = False) -> Seen:
     """What the HTML holds. Fails where it is not well formed or holds more than our few tags."""
-    reader = _Reader(DOCUMENT if document else FRAGMENT)
+    return _read(html, DOCUMENT if document else FRAGMENT)
+
+
+def read_diff(html: str) -> Seen:
+    """What HTML holds that compares two texts."""
+    return _read(html, DIFF)
+
+
+def _read(html: str, allowed: set[str]) -> Seen:
+    reader = _Reader(allowed)
     reader.feed(html)
     reader.close()
     assert reader.stack == [], f"not closed: {reader.stack}"
