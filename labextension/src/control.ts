@@ -2,10 +2,11 @@
 
 import type { JSONObject } from '@lumino/coreutils';
 
-import type { Feed, Link } from './core/model/store';
+import type { Edit } from './core/model/edit';
+import type { Choice, Feed, HeldAt, Link } from './core/model/store';
 import { Signal } from './core/signal';
 import { isFields } from './core/trace/read';
-import type { Fields } from './core/trace/wire';
+import type { Derived, Fields } from './core/trace/wire';
 import { readMessage } from './protocol';
 import type { Card } from './protocol';
 
@@ -107,7 +108,11 @@ export class Control {
         await this.ask({ op: 'answer_now', run });
       },
       whole: async seqs => listIn(await this.ask({ op: 'whole', run, seqs: [...seqs] }), 'events'),
-      file: async () => textIn(await this.ask({ op: 'file', run }), 'text')
+      file: async () => textIn(await this.ask({ op: 'file', run }), 'text'),
+      derive: (kind, at, edit) => this.derive(run, kind, at, edit),
+      decide: async (held, what, code) => {
+        await this.ask(decision(run, held, what, code));
+      }
     };
   }
 
@@ -141,6 +146,11 @@ export class Control {
       ask.reject(new Error(why));
     }
     this.closed.emit();
+  }
+
+  private async derive(run: string, kind: Derived, at: string, edit: Edit): Promise<readonly string[]> {
+    const ids = listIn(await this.ask({ op: 'derive', run, kind, at, edit: editJson(edit) }), 'runs');
+    return ids.filter(id => typeof id === 'string');
   }
 
   // An interrupt needs no channel: it reaches the run where this one is deaf, as in a kernel without subshells.
@@ -190,6 +200,15 @@ export class Control {
       this.close(error instanceof Error ? error.message : String(error));
     }
   }
+}
+
+function decision(run: string, { callId, turn, block }: HeldAt, what: Choice, code?: string): JSONObject {
+  const place = { op: 'decide', run, call: callId, turn, block, what };
+  return code === undefined ? place : { ...place, code };
+}
+
+function editJson({ limits, ...edit }: Edit): JSONObject {
+  return limits ? { ...edit, limits: { ...limits } } : { ...edit };
 }
 
 function listIn(result: Fields, name: string): readonly unknown[] {

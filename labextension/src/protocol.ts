@@ -2,7 +2,7 @@
 
 import type { Feed } from './core/model/store';
 import { isFields } from './core/trace/read';
-import type { Fields } from './core/trace/wire';
+import type { Derived, Fields } from './core/trace/wire';
 
 export const PROTOCOL = 1;
 
@@ -12,7 +12,18 @@ export interface Card {
   readonly cell: string;
   readonly status: string;
   readonly live: boolean;
+  /** The run that it was made from; null where it was asked by itself. */
+  readonly origin: CardOrigin | null;
 }
+
+export interface CardOrigin {
+  readonly kind: Derived;
+  readonly run: string;
+  /** The step, empty for the whole run. */
+  readonly at: string;
+}
+
+const DERIVED = ['replay', 'fork', 'rerun', 'resume'] as const;
 
 /** What a kernel says. */
 export type Told =
@@ -65,8 +76,17 @@ function readCard(data: unknown): Card | null {
     run: asText(data['run']),
     cell: asText(data['cell']),
     status: asText(data['status']),
-    live: data['live'] === true
+    live: data['live'] === true,
+    origin: readOrigin(data['origin'])
   };
+}
+
+function readOrigin(data: unknown): CardOrigin | null {
+  if (!isFields(data) || asText(data['run']) === '') {
+    return null;
+  }
+  const kind = DERIVED.find(each => each === data['kind']);
+  return kind ? { kind, run: asText(data['run']), at: asText(data['at']) } : null;
 }
 
 function readEvents(data: Fields): Told | null {

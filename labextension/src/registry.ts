@@ -67,6 +67,19 @@ export class Registry {
     return [...this.controls].flatMap(control => [...control.cards.values()].filter(card => card.live));
   }
 
+  /** How the runs stand that were made from that one, the oldest first. */
+  relatives(run: string): readonly Card[] {
+    const found = new Map<string, Card>();
+    for (const control of this.controls) {
+      for (const card of control.cards.values()) {
+        if (card.origin?.run === run && !found.has(card.run)) {
+          found.set(card.run, card);
+        }
+      }
+    }
+    return [...found.values()];
+  }
+
   /** The kernel that holds the run, rather one in which it is under way. */
   holder(run: string): Control | null {
     const holders = [...this.controls].filter(control => control.cards.has(run));

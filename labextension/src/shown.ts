@@ -116,7 +116,7 @@ export class ShownRun {
     }
     this.asked.add(kernel);
     if ((await kernel.holds(this.run)) && !kernel.cards.has(this.run)) {
-      kernel.note([{ run: this.run, cell: '', status: 'finished', live: false }]);
+      kernel.note([{ run: this.run, cell: '', status: 'finished', live: false, origin: null }]);
     }
   }
 

@@ -35,7 +35,7 @@ function widgetClasses(lab: Lab): ExportMap {
       });
       lab.registry.add(control);
       const run = textOf(this.get('run_id'));
-      control.note([{ run, cell: '', status: '', live: false }]);
+      control.note([{ run, cell: '', status: '', live: false, origin: null }]);
       // Anything asked makes the kernel tell how the run stands.
       void control.holds(run);
     }

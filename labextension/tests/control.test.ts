@@ -144,3 +144,59 @@ describe('a stop', () => {
     await expect(refused).rejects.toThrow('no such run');
   });
 });
+
+describe('runs made from a run', () => {
+  test('are asked for with what is changed, and known by their ids', async () => {
+    const kernel = new Kernel();
+    const made = kernel.control.link('a').derive('fork', '0.3', { hint: 'Look.', limits: { max_turns: 3 } });
+    expect(kernel.heard).toEqual([
+      {
+        op: 'derive',
+        run: 'a',
+        kind: 'fork',
+        at: '0.3',
+        edit: { hint: 'Look.', limits: { max_turns: 3 } },
+        ask: 1
+      }
+    ]);
+    kernel.reply({ runs: ['b', 7, 'c'] });
+    expect(await made).toEqual(['b', 'c']);
+  });
+
+  test('are refused with the reason', async () => {
+    const kernel = new Kernel();
+    const made = kernel.control.link('a').derive('rerun', '0.9.9', {});
+    kernel.reply({ error: 'there is no call 0.9.9' });
+    await expect(made).rejects.toThrow('there is no call 0.9.9');
+  });
+
+  test('say so on their card', () => {
+    const kernel = new Kernel().hello(
+      card('b', { origin: { kind: 'fork', run: 'a', at: '0.3', edit: {} } }),
+      card('c', { origin: { kind: 'dance', run: 'a' } }),
+      card('d', { origin: { kind: 'replay' } }),
+      card('e')
+    );
+    expect([...kernel.control.cards.values()].map(each => each.origin)).toEqual([
+      { kind: 'fork', run: 'a', at: '0.3' },
+      null,
+      null,
+      null
+    ]);
+  });
+});
+
+test('what becomes of a block that waits is said with its place', async () => {
+  const kernel = new Kernel();
+  const { decide } = kernel.control.link('a');
+  const held = { callId: '0.2.1', turn: 3, block: 1 };
+  const done = [decide(held, 'edit', 'x = 1'), decide(held, 'skip')];
+  const place = { op: 'decide', run: 'a', call: '0.2.1', turn: 3, block: 1 };
+  expect(kernel.heard).toEqual([
+    { ...place, what: 'edit', code: 'x = 1', ask: 1 },
+    { ...place, what: 'skip', ask: 2 }
+  ]);
+  kernel.say({ op: 'reply', ask: 1, ok: true }).say({ op: 'reply', ask: 2, error: 'it waits no more' });
+  await expect(done[0]).resolves.toBeUndefined();
+  await expect(done[1]).rejects.toThrow('it waits no more');
+});

@@ -4,6 +4,7 @@ import type { RunStore } from '../src/core/model/store';
 import { decodeBundle } from '../src/core/trace/decode';
 import { Registry } from '../src/registry';
 import type { Watching } from '../src/registry';
+import { runSource } from '../src/related';
 import { NOWHERE, ShownRun } from '../src/shown';
 import type { Place } from '../src/shown';
 import { threeTurns } from './core/story';
@@ -213,4 +214,28 @@ describe('what is shown of a run', () => {
     kernel.run(RUN);
     expect(kernel.ops).toEqual(['watch']);
   });
+});
+
+test('the runs made from one are known whichever kernel tells of them, once each', () => {
+  const [kernel, other] = [new Kernel(), new Kernel()];
+  const registry = connected(kernel, other);
+  const source = runSource(registry);
+  let heard = 0;
+  const end = source.listen(() => {
+    heard += 1;
+  });
+  const fork = card('b', { origin: { kind: 'fork', run: RUN, at: '0.3' } });
+  kernel.hello(card(RUN), fork, card('x', { origin: { kind: 'fork', run: 'y', at: '0.3' } }));
+  other.hello(fork, card('c', { origin: { kind: 'replay', run: RUN, at: '' } }));
+  expect(source.madeFrom(RUN)).toEqual([
+    { run: 'b', kind: 'fork', at: '0.3' },
+    { run: 'c', kind: 'replay', at: '' }
+  ]);
+  expect(heard).toBeGreaterThan(0);
+  expect(source.watch('b')?.store.id).toBe('b');
+  expect(source.watch('z')).toBeNull();
+  end();
+  const before = heard;
+  kernel.run('d');
+  expect(heard).toBe(before);
 });

@@ -19,7 +19,8 @@ function shortened(): RunStore {
 
 function linked(file: () => Promise<string>): RunStore {
   const nothing = () => Promise.resolve();
-  const link: Link = { stop: nothing, answerNow: nothing, whole: () => Promise.resolve([]), file };
+  const none = () => Promise.resolve([]);
+  const link: Link = { stop: nothing, answerNow: nothing, whole: none, file, derive: none, decide: nothing };
   const store = shortened();
   store.link = link;
   return store;

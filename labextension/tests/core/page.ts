@@ -49,6 +49,8 @@ export function fakeLink(more: Partial<Link> = {}): Link {
     answerNow: vi.fn(() => Promise.resolve()),
     whole: vi.fn(() => Promise.resolve([])),
     file: vi.fn(() => Promise.resolve('')),
+    derive: vi.fn(() => Promise.resolve([])),
+    decide: vi.fn(() => Promise.resolve()),
     ...more
   };
 }

@@ -11,7 +11,8 @@ function feed(since: number, events: readonly unknown[], more: Partial<Feed> = {
 
 function link(more: Partial<Link> = {}): Link {
   const nothing = () => Promise.reject(new Error('not asked for'));
-  return { stop: nothing, answerNow: nothing, whole: nothing, file: nothing, ...more };
+  const all = { stop: nothing, answerNow: nothing, whole: nothing, file: nothing };
+  return { ...all, derive: nothing, decide: nothing, ...more };
 }
 
 describe('a live run', () => {

@@ -177,3 +177,60 @@ test('roll-ups are what a walk over the subtree gives, in whatever order replies
     })
   );
 });
+
+describe('a run that was made from another one', () => {
+  const replayed = { mode: 'replayed', first_mode: 'scripted', usage: { requests: 0, input_tokens: 100 } };
+  const differs = { divergences: [{ what: 'output', recorded: '1', found: '2' }] };
+
+  test('says how many replies are from the record, and how many steps differ from it', () => {
+    const tree = new Tree();
+    const story = new Story()
+      .rlm('0')
+      .reply('0', 1, 'one', replayed)
+      .llm('0.1.1', 'a')
+      .reply('0.1.1', 1, 'a', replayed)
+      .finish('0.1.1')
+      .llm('0.1.2', 'b')
+      .finish('0.1.2', 'failed', { error: { type: 'MissingReply', message: 'none' } })
+      .code('0', 1, 'x', differs)
+      .reply('0', 2, 'two', { mode: 'human', usage: {} })
+      .code('0', 2, 'y')
+      .reply('0', 3, 'three');
+    decodeEvents(story.events).forEach(event => {
+      tree.apply(event);
+    });
+    expect([...tree.replies]).toEqual([
+      ['replayed', 2],
+      ['human', 1],
+      ['scripted', 1]
+    ]);
+    expect([...tree.firstModes]).toEqual(['scripted']);
+    expect(tree.differing).toBe(2);
+    expect(tree.root?.below.usage.tokens).toBe(110);
+    expect([tree.root?.replayed, tree.calls.get('0.1.1')?.replayed]).toEqual([false, true]);
+  });
+
+  test('knows which blocks wait for a person, until they ran or their call ended', () => {
+    const tree = new Tree();
+    const held = (call: string, turn: number, block = 1) => ({ call_id: call, turn, block, code: 'x = 1' });
+    const story = new Story().rlm('0').reply('0', 1, 'one').tell('block_held', held('0', 1));
+    story.rlm('0.1.1', 'child').tell('block_held', held('0.1.1', 1)).tell('block_held', held('0.9.9', 1));
+    const feed = () => {
+      decodeEvents(story.events.slice(feed.from)).forEach(event => {
+        tree.apply(event);
+      });
+      feed.from = story.events.length;
+      return [...tree.held.keys()];
+    };
+    feed.from = 0;
+    expect(feed()).toEqual(['0@1.1', '0.1.1@1.1']);
+    story.finish('0.1.1', 'interrupted');
+    expect(feed()).toEqual(['0@1.1']);
+    story.code('0', 1, 'x = 1');
+    expect(feed()).toEqual([]);
+    story.tell('block_held', held('0', 2));
+    expect(feed()).toEqual(['0@2.1']);
+    tree.cut();
+    expect(tree.held.size).toBe(0);
+  });
+});

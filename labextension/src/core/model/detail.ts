@@ -1,6 +1,6 @@
 /** What there is to tell of a selected item: its place, its state, its events, and which tabs have something to show. */
 
-import { isBad } from '../trace/call';
+import { isBad, waitedFor } from '../trace/call';
 import type { Call, Turn } from '../trace/call';
 import type { Tree } from '../trace/tree';
 import type { CodeExecuted, ErrorInfo, ModelReplied, Status, TraceEvent } from '../trace/wire';
@@ -88,7 +88,7 @@ export function spanOf(item: Item): readonly [number | null, number | null] {
 }
 
 function turnSpan({ asked, reply, blocks }: Turn): [number | null, number | null] {
-  const start = asked[0]?.t ?? (reply ? reply.t - reply.seconds : null);
+  const start = asked[0]?.t ?? (reply ? reply.t - waitedFor(reply) : null);
   const last = blocks.at(-1);
   return [start, last ? (last.executed?.t ?? null) : (reply?.t ?? null)];
 }
@@ -257,6 +257,7 @@ export function eventsIn(tab: TabName, item: Item, tree: Tree, most: number): Tr
       return ranBlocks(item)
         .slice(0, most)
         .map(({ done }) => done);
+    case 'variants':
     case 'usage':
       return [];
     case 'raw':

@@ -4,6 +4,7 @@
  * first ten of what the other terms leave.
  */
 
+import { waitedFor } from '../trace/call';
 import type { Call } from '../trace/call';
 import type { Tree } from '../trace/tree';
 import type { ErrorInfo } from '../trace/wire';
@@ -212,7 +213,7 @@ export function secondsOf(item: Item): number | null {
     return item.call.seconds;
   }
   const blocks = item.turn.blocks.reduce((sum, block) => sum + (block.executed?.seconds ?? 0), 0);
-  return item.turn.reply ? item.turn.reply.seconds + blocks : null;
+  return item.turn.reply ? waitedFor(item.turn.reply) + blocks : null;
 }
 
 function kindOf(item: Item): string {

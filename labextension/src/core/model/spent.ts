@@ -1,5 +1,6 @@
 /** What an item used: by its own requests, with everything below it, and of the run's limits. */
 
+import { waitedFor } from '../trace/call';
 import { Total } from '../trace/total';
 import type { Call } from '../trace/call';
 import { repliesOf, spanOf } from './detail';
@@ -77,7 +78,7 @@ export function secondsIn(item: Item, store: RunStore): number | null {
 
 /** Output tokens a second over the item's own requests; null where nothing was timed. */
 export function tokensPerSecond(item: Item): number | null {
-  const replies = repliesOf(item).filter(reply => reply.seconds > 0 && reply.usage.outputTokens > 0);
+  const replies = repliesOf(item).filter(reply => waitedFor(reply) > 0 && reply.usage.outputTokens > 0);
   const seconds = replies.reduce((all, reply) => all + reply.seconds, 0);
   const tokens = replies.reduce((all, reply) => all + reply.usage.outputTokens, 0);
   return seconds >= TIMED ? tokens / seconds : null;

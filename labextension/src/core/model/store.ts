@@ -3,7 +3,8 @@
 import { Signal } from '../signal';
 import { Tree } from '../trace/tree';
 import { decodeEvents } from '../trace/decode';
-import type { Bundle, Status, TraceEvent } from '../trace/wire';
+import type { Bundle, Derived, Status, TraceEvent } from '../trace/wire';
+import type { Edit } from './edit';
 
 /** A kernel that holds the run: what can be asked of it. Every promise rejects with an `Error` that says why. */
 export interface Link {
@@ -13,7 +14,20 @@ export interface Link {
   readonly whole: (seqs: readonly number[]) => Promise<readonly unknown[]>;
   /** The whole trace as JSONL. */
   readonly file: () => Promise<string>;
+  /** Starts runs made from this one at a step (empty for the whole run); their ids. */
+  readonly derive: (kind: Derived, at: string, edit: Edit) => Promise<readonly string[]>;
+  /** Says what becomes of a block that waits for a person; `code` is what runs instead where it is edited. */
+  readonly decide: (held: HeldAt, what: Choice, code?: string) => Promise<void>;
 }
+
+/** The place of a block that waits for a person. */
+export interface HeldAt {
+  readonly callId: string;
+  readonly turn: number;
+  readonly block: number;
+}
+
+export type Choice = 'run' | 'edit' | 'skip';
 
 /** A message of the kernel with the next events; `since` is the number of its first. */
 export interface Feed {

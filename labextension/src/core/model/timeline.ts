@@ -1,5 +1,6 @@
 /** The rows of the timeline, and what each call did when. */
 
+import { isReplayed, waitedFor } from '../trace/call';
 import type { Call, Turn } from '../trace/call';
 import type { Tree } from '../trace/tree';
 import type { Status } from '../trace/wire';
@@ -120,7 +121,10 @@ function request(call: Call, turn: Turn, last: boolean, end: number): Segment[] 
     // Where something came after it, the request was given up, and nobody knows when.
     return asked !== null && last ? [{ ...base, phase: 'model', start: asked, end, running }] : [];
   }
-  const sent = Math.max(asked ?? call.start, reply.t - reply.seconds);
+  // A record answers at once: nobody waited for a slot.
+  const sent = isReplayed(reply)
+    ? (asked ?? reply.t)
+    : Math.max(asked ?? call.start, reply.t - reply.seconds);
   const out: Segment[] = [];
   if (asked !== null && sent - asked > UNSEEN_WAIT) {
     out.push({ ...base, phase: 'waiting', start: asked, end: sent });
@@ -187,7 +191,7 @@ export function load(calls: Iterable<Call>, now: number): Load {
     const last = call.turns.at(-1);
     for (const { asked, reply } of call.turns) {
       if (reply) {
-        out.requests.push({ start: reply.t - reply.seconds, end: reply.t });
+        out.requests.push({ start: reply.t - waitedFor(reply), end: reply.t });
       } else if (call.status === 'running' && asked === last?.asked) {
         out.requests.push({ start: asked[0]?.t ?? call.start, end: now });
       }

@@ -23,6 +23,16 @@ export function isBad(status: Status): boolean {
   return BAD.includes(status);
 }
 
+/** Whether a reply came from a record, and so cost neither time nor money here. */
+export function isReplayed(reply: ModelReplied): boolean {
+  return reply.mode === 'replayed';
+}
+
+/** How long a model worked on a reply in this run, in seconds. */
+export function waitedFor(reply: ModelReplied): number {
+  return isReplayed(reply) ? 0 : reply.seconds;
+}
+
 /** One code block of a turn and the sub-calls it issued, in the order they were submitted. */
 export class Block {
   /** It was put before a person. */
@@ -68,6 +78,11 @@ export class Turn {
   /** Whether its request or one of its blocks failed. */
   get failed(): boolean {
     return this.reply?.error != null || this.blocks.some(block => block.executed?.error);
+  }
+
+  /** Whether one of its blocks, done again, was not what the record has. */
+  get differs(): boolean {
+    return this.blocks.some(block => block.executed?.divergences.length);
   }
 
   /** The messages added since the turn before. */
@@ -130,6 +145,17 @@ export class Call {
 
   get error(): ErrorInfo | null {
     return this.finished?.error ?? null;
+  }
+
+  /** Whether there was no reply for it in the record that it should have come from. */
+  get missing(): boolean {
+    return this.error?.type === 'MissingReply';
+  }
+
+  /** Whether its own replies all came from a record. */
+  get replayed(): boolean {
+    const replies = this.turns.flatMap(turn => turn.reply ?? []);
+    return replies.length > 0 && replies.every(isReplayed);
   }
 
   /** What it gave back to whoever asked. */

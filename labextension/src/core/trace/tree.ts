@@ -3,9 +3,9 @@
  * by the same golden traces. Roll-ups are kept up to date with each event, so that a row never walks its subtree.
  */
 
-import { Call, isBad } from './call';
+import { Call, isBad, isReplayed } from './call';
 import type { Turn } from './call';
-import type { CallStarted, ModelReplied, RunFinished, RunStarted, TraceEvent } from './wire';
+import type { BlockHeld, CallStarted, Mode, ModelReplied, RunFinished, RunStarted, TraceEvent } from './wire';
 
 const ID = /^0(?:\.[1-9][0-9]{0,8}\.[1-9][0-9]{0,8})*$/;
 
@@ -19,6 +19,13 @@ export class Tree {
   seconds = 0;
   /** How many turns of rlm calls failed: their request, or one of their blocks. */
   failedTurns = 0;
+  /** How many turns and calls, done again, were not what the record has. */
+  differing = 0;
+  /** How many replies there are by where they came from; those of a record by where they came from at first too. */
+  readonly replies = new Map<Mode, number>();
+  readonly firstModes = new Set<Mode>();
+  /** The blocks that wait for a person, the longest first. */
+  readonly held = new Map<string, BlockHeld>();
 
   /** The call at depth 0, once it has started. */
   get root(): Call | null {
@@ -45,18 +52,20 @@ export class Tree {
         this.replied(event);
         break;
       case 'block_held':
-        this.changeTurn(event, turn => {
-          turn.block(event.block).held = event;
-        });
+        this.hold(event);
         break;
       case 'code_executed':
+        this.held.delete(heldKey(event));
         this.changeTurn(event, turn => {
           turn.block(event.block).executed = event;
         });
         break;
       case 'call_finished':
+        this.letGo(event.callId);
         this.restated(this.calls.get(event.callId), call => {
+          const before = call.missing;
           call.finished = event;
+          this.differing += Number(call.missing) - Number(before);
         });
         break;
       default:
@@ -66,6 +75,7 @@ export class Tree {
 
   /** Says that no more events will come: calls without an end are cut off. */
   cut(): void {
+    this.held.clear();
     for (const call of this.calls.values()) {
       this.restated(call, each => {
         each.alive = false;
@@ -91,6 +101,32 @@ export class Tree {
     }
   }
 
+  private hold(event: BlockHeld): void {
+    const call = this.calls.get(event.callId);
+    const block = call?.turn(event.turn).block(event.block);
+    if (call && block) {
+      block.held = event;
+      if (!block.executed && call.status === 'running') {
+        this.held.set(heldKey(event), event);
+      }
+    }
+  }
+
+  private letGo(callId: string): void {
+    for (const [key, held] of this.held) {
+      if (held.callId === callId) {
+        this.held.delete(key);
+      }
+    }
+  }
+
+  private count(reply: ModelReplied, by: 1 | -1): void {
+    this.replies.set(reply.mode, (this.replies.get(reply.mode) ?? 0) + by);
+    if (isReplayed(reply) && reply.firstMode) {
+      this.firstModes.add(reply.firstMode);
+    }
+  }
+
   private replied(event: ModelReplied): void {
     const call = this.calls.get(event.callId);
     if (!call) {
@@ -101,6 +137,10 @@ export class Tree {
     this.changeTurn(event, each => {
       each.reply = event;
     });
+    if (before) {
+      this.count(before, -1);
+    }
+    this.count(event, 1);
     const totals = [call.usage, call.below.usage, ...[...call.ancestors()].map(above => above.below.usage)];
     for (const total of totals) {
       if (before) {
@@ -114,8 +154,9 @@ export class Tree {
     const call = this.calls.get(place.callId);
     const turn = call?.turn(place.turn);
     if (call && turn) {
-      const before = turn.failed;
+      const [before, differed] = [turn.failed, turn.differs];
       change(turn);
+      this.differing += Number(turn.differs) - Number(differed);
       // The one turn of a plain request is the request, which is counted as a call.
       this.failedTurns += call.kind === 'rlm' ? Number(turn.failed) - Number(before) : 0;
     }
@@ -138,4 +179,9 @@ export class Tree {
       above.below.running += running;
     }
   }
+}
+
+/** The key of the row of a block that was held or ran. */
+function heldKey({ callId, turn, block }: { callId: string; turn: number; block: number }): string {
+  return `${callId}@${String(turn)}.${String(block)}`;
 }

@@ -8,6 +8,10 @@ export interface Host {
   copy(text: string): Promise<void>;
   /** Opens the run in a tab of its own; absent where there are none. */
   openTab?(): void;
+  /** Opens another run in a tab; absent where there are none. */
+  openRun?(run: string): void;
+  /** Puts a cell with that source below the one that shows the run; absent where there are no cells. */
+  insertCell?(source: string): void;
   /** The viewer for a page that works offline; absent where there is none. */
   viewer?(): Promise<Viewer>;
 }

@@ -172,6 +172,8 @@ function sectionsOf(tab: TabName, item: Item, pane: Pane): Section[] {
       return outputSections(item, pane);
     case 'variables':
       return variableSections(item, pane);
+    case 'variants':
+      return [];
     case 'usage':
       return usageSections(item, pane);
     case 'raw':

@@ -101,6 +101,8 @@ function tabLabel(name: TabName, item: Item, words: Words): string {
       return words.__('Output');
     case 'variables':
       return words.__('Variables');
+    case 'variants':
+      return words.__('Variants');
     case 'usage':
       return words.__('Usage');
     case 'raw':

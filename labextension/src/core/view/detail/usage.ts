@@ -4,6 +4,7 @@ import { brief, dollars, seconds, thousands, ticking } from '../../format';
 import type { Item } from '../../model/rows';
 import { callsIn, ownUsage, secondsIn, shares, tokensPerSecond, wholeUsage } from '../../model/spent';
 import type { Share } from '../../model/spent';
+import { waitedFor } from '../../trace/call';
 import type { Total } from '../../trace/total';
 import { repliesOf, spanOf } from '../../model/detail';
 import { h } from '../dom';
@@ -114,7 +115,7 @@ function timeFacts(item: Item, { state: { store, words } }: Pane): [string, stri
   const took = secondsIn(item, store);
   const [start, end] = spanOf(item);
   const replies = repliesOf(item);
-  const waited = replies.reduce((sum, reply) => sum + reply.seconds, 0);
+  const waited = replies.reduce((sum, reply) => sum + waitedFor(reply), 0);
   const rate = tokensPerSecond(item);
   const retries = replies.reduce((sum, reply) => sum + reply.retries, 0);
   return [
