@@ -65,14 +65,13 @@ def shortened_diff(pieces: list[Piece], limit: int) -> list[Piece]:
     out: list[Piece] = []
     room = limit
     for at, piece in enumerate(pieces):
-        if room <= 0:
+        if room <= 0 and any(shown.kind != "same" for shown in out):
             rest = sum(later.kind != "same" for later in pieces[at:])
             return [*out, Piece(kind="same", text=f" … {rest:,} more changed")] if rest else out
-        text = cut(
-            piece.text, max(min(room, limit // 2), CONTEXT)
-        )  # so that there is room for what took its place
         if piece.kind == "same":
             text = _beside(piece.text, first=at == 0, last=at == len(pieces) - 1)
+        else:  # at most half of it, so that there is room for what took its place
+            text = cut(piece.text, max(min(room, limit // 2), CONTEXT))
         out.append(Piece(kind=piece.kind, text=text))
         room -= len(text)
     return out
