@@ -1,13 +1,15 @@
 /**
  * The search over a run: free words and `kind: status: depth: model: id: tokens> cost> t>` terms, all of which must
  * hold. `-word` and `-status:failed` exclude; quotes keep words together; `slowest:10` and `costliest:10` keep the
- * first ten of what the other terms leave.
+ * first ten of what the other terms leave. Beside the statuses there are `status:replayed`, `differs`, `waiting`, `edited`
+ * and `skipped`.
  */
 
 import { waitedFor } from '../trace/call';
 import type { Call } from '../trace/call';
 import type { Tree } from '../trace/tree';
 import type { ErrorInfo } from '../trace/wire';
+import { isStanding } from './provenance';
 import { callKey, childItems, isFailed } from './rows';
 import type { Item } from './rows';
 
@@ -149,7 +151,8 @@ function fieldTest(name: string, sign: string, value: string): Test | string {
     case 'kind':
       return item => kindOf(item) === value;
     case 'status':
-      return item => (value === 'failed' && isFailed(item)) || statusOf(item) === value;
+      return item =>
+        (value === 'failed' && isFailed(item)) || statusOf(item) === value || isStanding(item, value);
     case 'model':
       return item => item.call.model.toLowerCase().includes(value);
     case 'id':

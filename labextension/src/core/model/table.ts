@@ -100,7 +100,9 @@ export function textIn(column: Column, call: Call, words: Words): string {
     case 'title':
       return titleOf(call, words);
     case 'status':
-      return statusWord(call.status, words);
+      return call.replayed && call.status === 'finished'
+        ? words.__('replayed')
+        : statusWord(call.status, words);
     case 'model':
       return firstLine(call.model, 60);
     default:

@@ -1,7 +1,7 @@
 /** What an item is called in one line: the words a collapsed row tells its story with. */
 
 import { firstLine } from '../text';
-import type { Call, Turn } from '../trace/call';
+import type { Block, Call, Turn } from '../trace/call';
 import type { Words } from '../words';
 import type { Item } from './rows';
 
@@ -24,7 +24,7 @@ export function title(item: Item, words: Words): { readonly text: string; readon
       return turnTitle(item.call, item.turn, words);
     case 'block':
       return {
-        text: item.block.executed ? codeLine([item.block.executed.code]) : words.__('running'),
+        text: codeLine(codesOf([item.block])) || words.__('running'),
         code: true
       };
     case 'batch':
@@ -48,7 +48,11 @@ function turnTitle(call: Call, turn: Turn, words: Words): { text: string; code: 
   if (turn.reply.error) {
     return { text: firstLine(`${turn.reply.error.type}: ${turn.reply.error.message}`, 160), code: false };
   }
-  const codes = turn.blocks.flatMap(block => (block.executed ? [block.executed.code] : []));
-  const code = codeLine(codes);
+  const code = codeLine(codesOf(turn.blocks));
   return code ? { text: code, code: true } : { text: firstLine(turn.reply.text, 160), code: false };
+}
+
+// What ran, or what waits to be run.
+function codesOf(blocks: readonly Block[]): string[] {
+  return blocks.flatMap(({ executed, held }) => executed?.code ?? held?.code ?? []);
 }

@@ -1,6 +1,6 @@
 /** The answer below the tree, or the error that took its place. */
 
-import { modeLabel } from '../format';
+import { runLabel } from '../model/provenance';
 import type { ViewState } from '../model/state';
 import { shorten, visible } from '../text';
 import { copyButton } from './copy';
@@ -44,7 +44,7 @@ export class AnswerPanel {
 
   private part(name: string, text: string, classes: string): HTMLElement {
     const { words, store } = this.state;
-    const label = store.tree.run ? modeLabel(store.tree.run.mode, words) : '';
+    const label = runLabel(store.tree, words);
     const limit = this.whole ? MOST : SHOWN;
     return h(
       'div',

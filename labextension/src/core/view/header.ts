@@ -1,6 +1,7 @@
 /** The head of a run: the question, how it stands, what it may still use, and what can be done with it. */
 
-import { MARKS, brief, dollars, modeLabel, seconds, statusWord, thousands, ticking, tokens } from '../format';
+import { MARKS, brief, dollars, seconds, statusWord, thousands, ticking, tokens } from '../format';
+import { runLabel } from '../model/provenance';
 import { findItem } from '../model/rows';
 import { shares } from '../model/spent';
 import type { ViewState } from '../model/state';
@@ -9,6 +10,7 @@ import { button, h, setAttribute, setText } from './dom';
 import { exportItems } from './exporting';
 import type { Host } from './host';
 import { Menu } from './menu';
+import { OriginLine } from './originline';
 
 const QUESTION = 2_000;
 
@@ -24,6 +26,7 @@ export class Header {
   private readonly answerNow: HTMLButtonElement;
   private readonly problem = h('span', { class: 'rlm-bad', attrs: { role: 'alert' } });
   private readonly exported = h('span', { class: 'rlm-exported', attrs: { role: 'status' } });
+  private readonly origin: OriginLine;
   private readonly menu: Menu;
   private asked = '';
 
@@ -50,6 +53,7 @@ export class Header {
         }
       }
     });
+    this.origin = new OriginLine(state, host);
     const open = host.openTab?.bind(host);
     this.playback = h('span', { class: 'rlm-playback' }, words.__('Playback'));
     this.menu = new Menu(words.__('More'), [
@@ -85,6 +89,7 @@ export class Header {
         this.figures,
         this.mode
       ),
+      this.origin.node,
       this.gauge
     );
   }
@@ -96,8 +101,9 @@ export class Header {
     this.playback.hidden = this.state.playback === null;
     setText(this.status, `${MARKS[store.status]} ${statusWord(store.status, words)}`);
     setText(this.figures, this.told().join(' · '));
-    setText(this.mode, run ? modeLabel(run.mode, words) : '');
+    setText(this.mode, runLabel(store.tree, words));
     this.mode.hidden = !this.mode.textContent;
+    this.origin.update();
     this.drawActions();
     this.drawGauges();
   }

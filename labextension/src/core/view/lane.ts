@@ -4,6 +4,7 @@ import { MARKS, statusWord, thousands } from '../format';
 import { laneStatus } from '../model/timeline';
 import type { Lane, LaneItem } from '../model/timeline';
 import type { ViewState } from '../model/state';
+import { REPLAYED, isFromRecord } from '../model/provenance';
 import { title } from '../model/titles';
 import { button, h, setAttribute } from './dom';
 import type { Frame } from './bar';
@@ -69,18 +70,21 @@ export class LaneDrawer {
     const told = title(item, words);
     const kind = kindOf(item);
     const id = item.kind === 'call' ? item.call.id : '';
-    const shown = JSON.stringify([status, told, kind, level, open]);
+    const replayed = isFromRecord(item);
+    const shown = JSON.stringify([status, told, kind, level, open, replayed]);
     if (parts.shown === shown) {
       return;
     }
     parts.shown = shown;
-    const word = statusWord(status, words);
+    const ended = statusWord(status, words);
+    const word = replayed ? words.__('%1, replayed', ended) : ended;
+    const mark = replayed && status === 'finished' ? REPLAYED : MARKS[status];
     element.dataset['status'] = status;
     element.dataset['kind'] = item.kind;
     parts.label.style.setProperty('--rlm-level', String(level - 1));
     parts.label.replaceChildren(
       this.chevron(open),
-      h('span', { class: 'rlm-tl-mark', attrs: { title: word, 'aria-hidden': 'true' } }, MARKS[status]),
+      h('span', { class: 'rlm-tl-mark', attrs: { title: word, 'aria-hidden': 'true' } }, mark),
       h('span', { class: 'rlm-unseen' }, `${word} `),
       h('span', { class: 'rlm-tl-kind' }, kind),
       ' ',

@@ -1,9 +1,10 @@
 /** One row of the table. */
 
-import { MARKS, dollars, seconds, statusWord, thousands, ticking } from '../format';
+import { MARKS, dollars, seconds, thousands, ticking } from '../format';
 import { moment } from '../model/axis';
 import { COLUMNS, durationOf, isNumeric, numberIn, textIn } from '../model/table';
 import type { Column } from '../model/table';
+import { REPLAYED } from '../model/provenance';
 import type { ViewState } from '../model/state';
 import type { Call } from '../trace/call';
 import { h, setAttribute, setText } from './dom';
@@ -50,8 +51,8 @@ export class CallDrawer {
     const { now } = this.state.store;
     cells?.of.forEach((cell, column) => {
       if (column === 'status') {
-        setText(cells.mark, MARKS[call.status]);
-        setText(cells.word, statusWord(call.status, this.state.words));
+        setText(cells.mark, call.replayed && call.status === 'finished' ? REPLAYED : MARKS[call.status]);
+        setText(cells.word, textIn(column, call, this.state.words));
       } else {
         setText(cell, this.text(column, call, now));
       }

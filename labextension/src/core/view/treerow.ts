@@ -2,6 +2,7 @@
 
 import { MARKS, brief, dollars, seconds, statusWord, thousands, ticking, tokens } from '../format';
 import { spanOf, statusOf } from '../model/detail';
+import { DIFFERS, HELD, REPLAYED, isFromRecord, provenanceTags, replayedTold } from '../model/provenance';
 import { isFailed } from '../model/rows';
 import type { Item, Row } from '../model/rows';
 import { callsIn, secondsIn, wholeUsage } from '../model/spent';
@@ -20,6 +21,7 @@ const RESULT = 120;
 /** What is written in a row's cells. Two rows with equal facts look the same. */
 interface Facts {
   readonly status: Status;
+  readonly replayed: boolean;
   readonly name: string;
   /** What `run["…"]` takes; the root's says nothing. */
   readonly id: string;
@@ -75,6 +77,7 @@ export class RowDrawer {
   private fill(element: HTMLElement, row: Row, facts: Facts): void {
     element.dataset['status'] = facts.status;
     element.dataset['kind'] = row.item.kind;
+    setAttribute(element, 'data-replayed', facts.replayed);
     setAttribute(element, 'data-bad', facts.bad);
     element.style.setProperty('--rlm-level', String(row.level - 1));
     element.replaceChildren(
@@ -86,20 +89,25 @@ export class RowDrawer {
   }
 
   private step(row: Row, facts: Facts): (Node | string | false)[] {
-    const word = statusWord(facts.status, this.state.words);
+    const word = this.standing(facts);
+    const mark = facts.replayed && facts.status === 'finished' ? REPLAYED : MARKS[facts.status];
     return [
       this.chevron(row),
-      h('span', { class: 'rlm-mark', attrs: { title: word, 'aria-hidden': 'true' } }, MARKS[facts.status]),
+      h('span', { class: 'rlm-mark', attrs: { title: word, 'aria-hidden': 'true' } }, mark),
       h('span', { class: 'rlm-unseen' }, `${word} `),
       h('span', { class: 'rlm-kind' }, facts.name),
       facts.id !== '' && h('span', { class: 'rlm-id' }, facts.id),
       h('span', { class: facts.code ? 'rlm-title rlm-code' : 'rlm-title' }, facts.text),
       facts.strip.length > 0 && this.strip(row.item, facts),
-      ...facts.tags.map(tag =>
-        h('span', { class: tag.startsWith(MARKS.failed) ? 'rlm-tag rlm-bad' : 'rlm-tag' }, tag)
-      ),
+      ...facts.tags.map(tag => h('span', { class: tagClass(tag) }, tag)),
       facts.result !== '' && h('span', { class: 'rlm-result' }, facts.result)
     ];
+  }
+
+  private standing({ status, replayed }: Facts): string {
+    const { words } = this.state;
+    const word = statusWord(status, words);
+    return replayed ? words.__('%1, replayed', word) : word;
   }
 
   private chevron(row: Row): HTMLElement {
@@ -127,6 +135,7 @@ export class RowDrawer {
     const status = statusOf(item);
     return {
       status,
+      replayed: isFromRecord(item),
       name: this.name(item),
       id: item.kind === 'call' && item.call.depth > 0 ? item.call.id : '',
       text: told.text,
@@ -154,8 +163,8 @@ export class RowDrawer {
   }
 
   private tags(item: Item): string[] {
-    const { words } = this.state;
-    const out: string[] = [];
+    const { words, store } = this.state;
+    const out = provenanceTags(item, store.tree, words);
     if (item.kind === 'call') {
       if (item.call.depth > 0 && item.call.batch === null && item.call.site?.line) {
         out.push(words.__('line %1', item.call.site.line));
@@ -171,7 +180,11 @@ export class RowDrawer {
       }
     }
     if (item.kind === 'batch') {
-      out.push(countsOf(item.calls, this.state.words));
+      out.push(countsOf(item.calls, words));
+      const replayed = isFromRecord(item) ? '' : replayedTold(item.calls, words);
+      if (replayed) {
+        out.push(replayed);
+      }
     } else if (item.kind !== 'block') {
       const failed =
         item.kind === 'call'
@@ -200,6 +213,17 @@ export class RowDrawer {
     const took = secondsIn(item, this.state.store);
     return took === null ? '' : spanOf(item)[1] === null ? ticking(took) : seconds(took);
   }
+}
+
+function tagClass(tag: string): string {
+  const kind = tag.startsWith(MARKS.failed)
+    ? ' rlm-bad'
+    : tag.startsWith(DIFFERS)
+      ? ' rlm-differs'
+      : tag.startsWith(HELD)
+        ? ' rlm-held'
+        : '';
+  return `rlm-tag${kind}`;
 }
 
 function resultOf(item: Item): string {

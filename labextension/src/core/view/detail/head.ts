@@ -1,8 +1,9 @@
 /** The head of the detail: the way to the item, how it stands, its figures, and what can be copied of it. */
 
 import { isAsking, lookupCode, requestCode } from '../../export/code';
-import { MARKS, dollars, modeLabel, seconds, statusWord, thousands, ticking, tokens } from '../../format';
+import { MARKS, dollars, seconds, statusWord, thousands, ticking, tokens } from '../../format';
 import { crumbsOf, errorOf, eventsIn, placeOf, repliesOf, spanOf, statusOf } from '../../model/detail';
+import { provenanceTags, replyLabel, runLabel } from '../../model/provenance';
 import type { Item } from '../../model/rows';
 import { secondsIn, wholeUsage } from '../../model/spent';
 import { firstLine, shorten, visible } from '../../text';
@@ -216,14 +217,15 @@ function modelName(item: Item, { state: { words } }: Pane): string {
 
 function tagsOf(item: Item, { state: { words, store } }: Pane): string[] {
   const replies = repliesOf(item);
-  const modes = new Set(replies.map(reply => modeLabel(reply.mode, words)));
+  const modes = new Set(replies.map(reply => replyLabel(reply, words)));
   if (item.kind === 'call' && item.call.depth === 0 && store.tree.run) {
-    modes.add(modeLabel(store.tree.run.mode, words));
+    modes.add(runLabel(store.tree, words));
   }
   const retries = replies.reduce((sum, reply) => sum + reply.retries, 0);
   const inside = item.kind === 'call' ? item.call.below.failed : 0;
   return [
     ...modes,
+    ...provenanceTags(item, store.tree, words),
     finishTag(item, words),
     retries ? words.__('retried %1×', thousands(retries)) : '',
     item.kind === 'call' && item.call.started.depthCapped

@@ -1,0 +1,99 @@
+/** Below the figures of a run that was made from another one: from which, at what step and with what changed. */
+
+import { thousands } from '../format';
+import { derivedTold, editTold, readEdit } from '../model/edit';
+import { DIFFERS, repliesTold } from '../model/provenance';
+import type { ViewState } from '../model/state';
+import { firstLine, visible } from '../text';
+import type { Origin } from '../trace/wire';
+import { button, h, setText } from './dom';
+import type { Host } from './host';
+
+const NAME = 80;
+const DIFFERING = 'status:differs';
+
+export class OriginLine {
+  readonly node: HTMLElement;
+  private readonly told = h('span', { class: 'rlm-origin-told' });
+  private readonly replies = h('span', { class: 'rlm-origin-replies' });
+  private readonly differs: HTMLButtonElement;
+  private shown = '';
+
+  constructor(
+    private readonly state: ViewState,
+    private readonly host: Host
+  ) {
+    const { words } = state;
+    this.differs = button('', {
+      class: 'rlm-link rlm-differs',
+      attrs: { title: words.__('Show only these') },
+      on: {
+        click: () => {
+          state.search = state.search === DIFFERING ? '' : DIFFERING;
+        }
+      }
+    });
+    this.node = h('div', { class: 'rlm-head-line rlm-origin' }, this.told, this.replies, this.differs);
+  }
+
+  update(): void {
+    const { store, words } = this.state;
+    const { tree } = store;
+    const origin = tree.run?.origin ?? null;
+    this.draw(origin, tree.run?.cut ?? 0);
+    const replies = repliesTold(tree, words);
+    setText(this.replies, replies);
+    this.replies.hidden = !replies;
+    setText(this.differs, differing(tree.differing, this.state));
+    this.differs.hidden = !tree.differing;
+    this.node.hidden = !origin && !replies && !tree.differing;
+  }
+
+  private draw(origin: Origin | null, cut: number): void {
+    const key = JSON.stringify([origin?.kind, origin?.run, origin?.at, cut]);
+    if (key === this.shown) {
+      return;
+    }
+    this.shown = key;
+    this.told.hidden = !origin;
+    this.told.replaceChildren(...(origin ? this.parts(origin) : []));
+  }
+
+  private parts({ kind, run, at, edit }: Origin): (Node | string)[] {
+    const { words } = this.state;
+    const changed = editTold(readEdit(edit), words);
+    return [
+      `${derivedTold(kind, firstLine(at, NAME), words)} ${words.__('from')} `,
+      this.link(run),
+      changed ? ` — ${changed}` : ''
+    ];
+  }
+
+  private link(run: string): HTMLElement {
+    const { words } = this.state;
+    const name = visible(firstLine(run, NAME));
+    const open = this.host.openRun?.bind(this.host);
+    if (!open) {
+      return h('span', { class: 'rlm-origin-run' }, name);
+    }
+    return button(name, {
+      class: 'rlm-link rlm-origin-run',
+      attrs: { title: words.__('Open that run in a tab') },
+      on: {
+        click: () => {
+          open(run);
+        }
+      }
+    });
+  }
+}
+
+function differing(count: number, { words }: ViewState): string {
+  return words._n(
+    '%2 %3 step differs from the record',
+    '%2 %3 steps differ from the record',
+    count,
+    DIFFERS,
+    thousands(count)
+  );
+}
