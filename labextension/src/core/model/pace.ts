@@ -12,7 +12,7 @@ export const LONGEST = 2;
 /** How long a beat is where all are alike. */
 export const BEAT = 1;
 /** A run that is over sooner than these seconds is watched beat by beat, if nobody says otherwise. */
-const SHORT = 8;
+const SHORT = 5;
 
 /** Some events are there, and of the wait for the next one that share is over. */
 interface Standing {

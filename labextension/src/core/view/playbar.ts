@@ -1,14 +1,12 @@
 /** The bar of a run that is played back: play and pause, steps, the place in the run, the speed. */
 
 import { seconds, thousands, ticking } from '../format';
-import type { Beat } from '../model/beats';
 import { LONGEST, SPEEDS } from '../model/pace';
 import type { Speed } from '../model/pace';
 import type { Playback } from '../model/playback';
 import type { ViewState } from '../model/state';
-import type { Tree } from '../trace/tree';
-import type { TraceEvent } from '../trace/wire';
 import type { Words } from '../words';
+import { beatKey, beatText } from './beat';
 import { button, h, setAttribute, setText } from './dom';
 import { pressed } from './keys';
 
@@ -36,7 +34,8 @@ export class PlayBar {
   private readonly slider: HTMLInputElement;
   private readonly speed: HTMLSelectElement;
   private readonly clock = h('span', { class: 'rlm-play-clock' });
-  private readonly told = h('span', { class: 'rlm-play-told', attrs: { role: 'status' } });
+  private readonly step: HTMLButtonElement;
+  private readonly told: HTMLElement;
   private readonly count = h('span', { class: 'rlm-play-count' });
   private ticking: ReturnType<typeof setInterval> | null = null;
   private beat = 0;
@@ -61,6 +60,16 @@ export class PlayBar {
     this.end = this.button('end', words.__('To the end'), playback => {
       playback.seek(1);
     });
+    this.step = button('', {
+      class: 'rlm-play-step',
+      attrs: { title: words.__('Select it') },
+      on: {
+        click: () => {
+          this.select();
+        }
+      }
+    });
+    this.told = h('span', { class: 'rlm-play-told', attrs: { role: 'status' } }, this.step);
     this.slider = this.makeSlider();
     this.speed = this.makeSpeed();
     this.node = this.makeNode();
@@ -153,7 +162,8 @@ export class PlayBar {
     setText(this.count, at ? words.__('Step %1 of %2', thousands(at.number), thousands(playback.beats)) : '');
     // What passes by is not read out; where a person stops is.
     setAttribute(this.told, 'aria-live', playback.playing ? 'off' : 'polite');
-    setText(this.told, at ? beatText(at.beat, store.tree, words) : '');
+    setText(this.step, at ? beatText(at.beat, store.tree, words) : '');
+    this.step.hidden = !at;
   }
 
   private makeNode(): HTMLElement {
@@ -241,6 +251,15 @@ export class PlayBar {
     return select;
   }
 
+  // What the step is about, in the tree and, as with a click there, in the detail.
+  private select(): void {
+    const at = this.state.playback?.beat;
+    if (at) {
+      this.state.select(beatKey(at.beat, this.state.store.tree));
+      this.state.setDetail(true);
+    }
+  }
+
   private close(): void {
     this.state.leavePlayback();
     this.update();
@@ -318,60 +337,4 @@ function length(value: number): string {
 
 function speedName(speed: Speed, words: Words): string {
   return speed === 'steps' ? words.__('a step a second') : words.__('%1×', speed);
-}
-
-/** A beat as a person tells it. */
-export function beatText({ kind, event, calls }: Beat, tree: Tree, words: Words): string {
-  switch (kind) {
-    case 'sent':
-      return words._n('%2 sub-call sent', '%2 sub-calls sent', calls, thousands(calls));
-    case 'back':
-      return words._n('%2 sub-call back', '%2 sub-calls back', calls, thousands(calls));
-    case 'inside':
-      return calls
-        ? words._n('sub-calls, %2 of them back', 'sub-calls, %2 of them back', calls, thousands(calls))
-        : words.__('sub-calls under way');
-    case 'step':
-      return stepText(event, tree, words);
-  }
-}
-
-function stepText(event: TraceEvent, tree: Tree, words: Words): string {
-  switch (event.type) {
-    case 'run_started':
-      return words.__('the run starts');
-    case 'run_finished':
-      return words.__('the run ends');
-    case 'call_started':
-      return words.__('%1 starts', name(event, tree));
-    case 'call_finished':
-      return event.callId === '0' && event.answer !== null
-        ? words.__('the answer is there')
-        : words.__('%1 ends', name(event, tree));
-    case 'model_asked':
-      return words.__('%1: the model is asked', place(event, tree, words));
-    case 'model_replied':
-      return event.error
-        ? words.__('%1: no reply came', place(event, tree, words))
-        : words.__('%1: the model replied', place(event, tree, words));
-    case 'block_held':
-      return words.__('%1: block %2 waits for a person', place(event, tree, words), event.block);
-    case 'code_executed':
-      return event.error
-        ? words.__('%1: block %2 failed', place(event, tree, words), event.block)
-        : words.__('%1: block %2 ran', place(event, tree, words), event.block);
-  }
-}
-
-// The root is the run, so a turn of it needs no other name; a plain request has but one turn.
-function place(event: { callId: string; turn: number }, tree: Tree, words: Words): string {
-  if (event.callId === '0') {
-    return words.__('turn %1', event.turn);
-  }
-  const called = name(event, tree);
-  return called.startsWith('llm') ? called : words.__('%1 turn %2', called, event.turn);
-}
-
-function name({ callId }: { callId: string }, tree: Tree): string {
-  return `${tree.calls.get(callId)?.kind ?? ''} ${callId}`.trim();
 }
