@@ -3,6 +3,8 @@
     RLMError
     ├── ConfigError                 a setting that cannot work
     ├── ContextError                the context cannot be moved to where code runs
+    │   ├── ContextMissing          a run is to be done again, and its context is not there
+    │   └── ContextMismatch         … and what is there is another one
     ├── ModelError                  a model gave no usable reply
     │   ├── KeyRejected             401, 403: the key is missing or wrong
     │   ├── ModelNotFound           404: no such model or path on this server
@@ -10,11 +12,14 @@
     │   ├── RateLimited             429, after every retry
     │   ├── ServerFailed            5xx, after every retry
     │   ├── ServerUnreachable       no connection, or no reply before the deadline
-    │   └── BadReply                a reply that is malformed or empty
+    │   ├── BadReply                a reply that is malformed or empty
+    │   └── MissingReply            a replay asks what the record has no reply for
     ├── ReplError                   the place where code runs failed
     │   ├── WorkerLost              the worker process ended without being asked to
     │   └── ProtocolError           a frame that breaks the protocol
     ├── LimitExceeded               a limit of the whole run is reached
+    ├── UnknownStep                 a run has no such call or turn
+    ├── NotReached                  a fork ended before the step that it was to change
     ├── NoAnswer                    a run ended without an answer; carries the run
     └── TraceError                  a trace cannot be read
         └── TraceVersionError       written by a newer format
@@ -54,8 +59,20 @@ class ContextError(RLMError):
         self.type_name = type_name
 
 
+class ContextMissing(ContextError):
+    """A run is to be done again, and nobody has its context any more."""
+
+
+class ContextMismatch(ContextError):
+    """A run is to be done again over something that is not its recorded context."""
+
+
 class ModelError(RLMError):
     """A model gave no usable reply. `status` is the HTTP status, `retries` how often it was tried again."""
+
+    model = ""
+    status: int | None = None
+    retries = 0
 
     def __init__(self, message: str, *, model: str, status: int | None = None, retries: int = 0) -> None:
         super().__init__(message)
@@ -92,6 +109,10 @@ class BadReply(ModelError):
     """The reply is malformed, or has no text."""
 
 
+class MissingReply(ModelError):
+    """A replay asks for what the record has no reply to."""
+
+
 class ReplError(RLMError):
     """The place where code runs failed."""
 
@@ -111,11 +132,30 @@ class ProtocolError(ReplError):
 class LimitExceeded(RLMError):
     """A limit of the whole run is reached. `limit` is the setting's name."""
 
+    limit = ""
+    used: float = 0
+    allowed: float = 0
+
     def __init__(self, message: str, *, limit: str, used: float, allowed: float) -> None:
         super().__init__(message)
         self.limit = limit
         self.used = used
         self.allowed = allowed
+
+
+class UnknownStep(RLMError, KeyError):
+    """The run has no call or turn of that path."""
+
+    def __init__(self, message: str, *, step: str) -> None:
+        super().__init__(message)
+        self.step = step
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # a KeyError shows its `repr`
+
+
+class NotReached(RLMError):
+    """The code did something else this time, and the run never came to the step that was to be changed."""
 
 
 class NoAnswer(RLMError):
@@ -147,11 +187,15 @@ __all__ = [
     "BadReply",
     "ConfigError",
     "ContextError",
+    "ContextMismatch",
+    "ContextMissing",
     "KeyRejected",
     "LimitExceeded",
+    "MissingReply",
     "ModelError",
     "ModelNotFound",
     "NoAnswer",
+    "NotReached",
     "ProtocolError",
     "RLMError",
     "RateLimited",
@@ -162,5 +206,6 @@ __all__ = [
     "ServerUnreachable",
     "TraceError",
     "TraceVersionError",
+    "UnknownStep",
     "WorkerLost",
 ]

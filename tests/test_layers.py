@@ -105,7 +105,7 @@ def test_only_the_named_places_import_other_packages(name: str) -> None:
 @pytest.mark.parametrize("alone", ALONE)
 def test_a_module_that_may_import_more_is_imported_by_its_door_only(alone: str) -> None:
     module = "rlm_kernel." + alone.removesuffix(".py").replace("/", ".")
-    assert {name for name in NAMES for _, imported in imports(name) if imported == module} == {"run.py"}
+    assert {name for name in NAMES for _, imported in imports(name) if imported == module} == {"run/run.py"}
 
 
 def loaded(statement: str) -> set[str]:

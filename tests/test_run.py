@@ -65,7 +65,7 @@ def test_calls_are_a_table_with_pandas_and_a_list_without(monkeypatch: pytest.Mo
 
 def test_an_unknown_call_names_the_near_ones() -> None:
     run, _ = ask(code("llm_query('a')"), submit("1"))
-    with pytest.raises(KeyError, match=r"no call '0.1.2' in this run; there are 0.1.1"):
+    with pytest.raises(KeyError, match=r"no call or turn '0.1.2' in this run; there are 0.1.1"):
         run["0.1.2"]
 
 

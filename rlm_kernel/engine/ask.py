@@ -6,10 +6,11 @@ import asyncio
 import time
 
 from rlm_kernel.engine.limits import Ledger
+from rlm_kernel.engine.past import Past
 from rlm_kernel.engine.settings import Settings
 from rlm_kernel.errors import ModelError, RLMError
 from rlm_kernel.models import Model, Reply, Request
-from rlm_kernel.trace import ErrorInfo, ModelReplied, Recorder
+from rlm_kernel.trace import ErrorInfo, Mode, ModelReplied, Recorder
 
 
 class Asker:
@@ -20,11 +21,21 @@ class Asker:
         self._recorder = recorder
         self._slots = asyncio.Semaphore(settings.concurrency)
 
-    async def ask(self, model: Model, request: Request, *, beyond_limits: bool = False) -> Reply:
-        """The reply, recorded. Raises `LimitExceeded` before sending, `ModelError` after.
+    async def ask(self, model: Model, request: Request, past: Past, *, beyond_limits: bool = False) -> Reply:
+        """The reply, recorded; the model is not asked for one that `past` has. Raises `LimitExceeded` before sending,
+        `ModelError` after.
 
         `beyond_limits` is for the last turn of a call that reached a limit: it is counted but not refused.
         """
+        started = time.monotonic()
+        try:
+            known = await past.answer(request)
+        except ModelError as error:
+            self._failed("replayed", request, started, error)
+            raise
+        if known is not None:
+            self._record(request, known, known.mode or model.mode, started)
+            return known
         async with self._slots:
             if beyond_limits:
                 return await self._send(model, request)
@@ -36,39 +47,42 @@ class Asker:
         try:
             reply = await model.reply(request)
         except RLMError as error:
-            self._failed(model, request, started, error)
+            self._failed(model.mode, request, started, error)
             raise
         except Exception as error:
             wrapped = ModelError(f"{type(error).__name__}: {error}", model=request.model)
-            self._failed(model, request, started, wrapped)
+            self._failed(model.mode, request, started, wrapped)
             raise wrapped from error
         self._ledger.settle(reply.usage)
+        self._record(request, reply, reply.mode or model.mode, started)
+        return reply
+
+    def _record(self, request: Request, reply: Reply, mode: Mode, started: float) -> None:
         self._recorder.record(
             ModelReplied(
                 call_id=request.call_id,
                 turn=request.turn,
                 text=reply.text,
                 model=reply.model,
-                mode=reply.mode or model.mode,
-                first_mode=reply.first_mode,
+                mode=mode,
                 seconds=time.monotonic() - started,
                 request_hash=request.hash,
                 usage=reply.usage,
                 retries=reply.retries,
                 finish_reason=reply.finish_reason,
                 reasoning=reply.reasoning,
+                first_mode=reply.first_mode,
             )
         )
-        return reply
 
-    def _failed(self, model: Model, request: Request, started: float, error: RLMError) -> None:
+    def _failed(self, mode: Mode, request: Request, started: float, error: RLMError) -> None:
         self._recorder.record(
             ModelReplied(
                 call_id=request.call_id,
                 turn=request.turn,
                 text="",
                 model=request.model,
-                mode=model.mode,
+                mode=mode,
                 seconds=time.monotonic() - started,
                 request_hash=request.hash,
                 retries=error.retries if isinstance(error, ModelError) else 0,

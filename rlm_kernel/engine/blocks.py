@@ -67,6 +67,23 @@ def parse(text: str, finish_reason: str = "stop") -> Parsed:
     return Parsed(blocks=tuple(blocks), notes=tuple(dict.fromkeys(notes)), plain=plain)
 
 
+def with_block(text: str, number: int, code: str) -> str:
+    """The reply with other code in its block of that number (from 1), the rest as it was where that is possible."""
+    blocks = list(parse(text).blocks)
+    old, blocks[number - 1] = blocks[number - 1], code
+    if old and text.count(old) == 1:
+        changed = text.replace(old, code)
+        if list(parse(changed).blocks) == blocks:
+            return changed
+    return "\n\n".join(map(_fenced, blocks))
+
+
+def _fenced(code: str) -> str:
+    longest = max((len(run) for run in re.findall("`+", code)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}repl\n{code}\n{fence}"
+
+
 def prose(text: str) -> str:
     """The reply without its thinking, for the one place where plain text may be the answer."""
     return _clean(text).strip()
@@ -127,4 +144,4 @@ def _skip(lines: list[str], at: int, opened: re.Match[str]) -> tuple[int, str]:
     return end + 1, OTHER_TAG.format(tag=tag)
 
 
-__all__ = ["NO_CODE", "TAGS", "Parsed", "parse", "prose"]
+__all__ = ["NO_CODE", "TAGS", "Parsed", "parse", "prose", "with_block"]

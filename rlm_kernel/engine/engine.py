@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import zlib
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 
 from rlm_kernel.engine.ask import Asker, error_info
+from rlm_kernel.engine.gate import Gate
 from rlm_kernel.engine.limits import Ledger
-from rlm_kernel.engine.loop import Means, RlmCall
+from rlm_kernel.engine.loop import RlmCall
+from rlm_kernel.engine.means import Means
+from rlm_kernel.engine.past import Past
+from rlm_kernel.engine.plan import Plan
 from rlm_kernel.engine.settings import Settings
 from rlm_kernel.engine.spec import CallSpec, Outcome
 from rlm_kernel.engine.subcalls import Subcalls
-from rlm_kernel.errors import RLMError
-from rlm_kernel.models import Model, Request
+from rlm_kernel.errors import NotReached, RLMError
+from rlm_kernel.models import Model, Reply, Request
 from rlm_kernel.repl.base import Repl, SubcallResult
 from rlm_kernel.repl.pack import Packed
 from rlm_kernel.repl.worker import WorkerRepl
-from rlm_kernel.trace import CallFinished, CallStarted, Message, Recorder, RunFinished, RunStarted
+from rlm_kernel.trace import (
+    CallFinished,
+    CallKind,
+    CallStarted,
+    Message,
+    Origin,
+    Recorder,
+    RunFinished,
+    RunStarted,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """What a run is started with. `model` answers rlm calls, `sub_model` plain requests.
 
-    Setting `hurry`, on the loop thread, makes the root take its one last turn with what it has, at once.
+    The root is of that `kind`, asks `root_model`, and its prompt may be its context; `names` are the models that its
+    code asks for where it names none: all by default those of the models. `plan` says what is done again of which record, `origin` says so in the trace, `seed` is where
+    chance starts from. Setting `hurry`, on the loop thread, makes the root take its one last turn with what it has, at once.
     """
 
     run_id: str
@@ -37,16 +53,24 @@ class Job:
     sub_model: Model
     settings: Settings
     version: str
+    kind: CallKind = "rlm"
+    names: tuple[str, str] | None = None
+    root_model: str | None = None
+    prompt_is_context: bool = False
+    plan: Plan = field(default_factory=Plan)
+    origin: Origin | None = None
+    seed: int = field(default_factory=lambda: int.from_bytes(os.urandom(3)))
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-MakeRepl = Callable[[CallSpec, Settings], Repl]
+MakeRepl = Callable[[CallSpec, Settings, int], Repl]
 
 
-def worker(spec: CallSpec, settings: Settings) -> Repl:
+def worker(spec: CallSpec, settings: Settings, seed: int) -> Repl:
     """A worker process for that call."""
     plain = spec.depth + 1 >= settings.max_depth
-    return WorkerRepl(spec.packed, block_seconds=settings.block_seconds, plain_children=plain)
+    seed = zlib.crc32(spec.id.encode(), seed)  # siblings that draw samples are to draw different ones
+    return WorkerRepl(spec.packed, block_seconds=settings.block_seconds, plain_children=plain, seed=seed)
 
 
 class Engine:
@@ -58,7 +82,9 @@ class Engine:
         self._recorder = recorder
         self._ledger = Ledger(job.settings)
         self._asker = Asker(job.settings, self._ledger, recorder)
+        self.gate = Gate(recorder, self._ledger, closed=job.settings.step)
         self._make_repl = make_repl
+        self._names = job.names or (job.model.name, job.sub_model.name)
         # One limit for each depth: a child that waits for its own children never waits for a place of theirs.
         self._places: dict[int, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(job.settings.max_workers)
@@ -66,10 +92,7 @@ class Engine:
 
     async def run(self) -> None:
         """Runs the job to its end. Raises the `RLMError` that ended it, after recording it."""
-        job = self._job
-        root = CallSpec(
-            id="0", kind="rlm", depth=0, model=job.model.name, prompt=job.query, packed=job.context
-        )
+        root = self._root()
         self._record_start()
         self._start(root)
         try:
@@ -82,6 +105,21 @@ class Engine:
             raise
         self._recorder.record(RunFinished(status=outcome.status, answer=outcome.answer))
 
+    def _root(self) -> CallSpec:
+        job, past = self._job, Past(self._job.plan, self._job.plan.root)
+        edit = past.edit
+        model = job.root_model or self._names[job.kind == "llm"]
+        return CallSpec(
+            id="0",
+            kind=job.kind,
+            depth=0,
+            model=edit.model.name if edit and edit.model and edit.turn == 1 else model,
+            prompt=job.query,
+            past=past,
+            packed=job.context,
+            prompt_is_context=job.prompt_is_context,
+        )
+
     async def _subcall(self, spec: CallSpec) -> SubcallResult:
         try:
             outcome = await self._make(spec)
@@ -91,7 +129,14 @@ class Engine:
 
     async def _make(self, spec: CallSpec) -> Outcome:
         try:
+            if spec.past.is_wanted():
+                await self._show(spec)
             outcome = await (self._rlm(spec) if spec.kind == "rlm" else self._llm(spec))
+            if spec.depth == 0 and not self._job.plan.reached:
+                raise NotReached(
+                    "the code did something else this time, and the run ended before the step that was to be changed: "
+                    "fork at an earlier step"
+                )
         except asyncio.CancelledError:
             self._recorder.record(CallFinished(call_id=spec.id, status="interrupted"))
             raise
@@ -115,19 +160,36 @@ class Engine:
             max_output_tokens=self._settings.max_output_tokens,
             seconds=self._settings.request_seconds,
         )
-        reply = await self._asker.ask(self._job.sub_model, request)
+        reply = await self._ask(request, spec.past)
         return Outcome(status="finished", answer=reply.text, how="reply")
+
+    async def _ask(self, request: Request, past: Past, *, beyond_limits: bool = False) -> Reply:
+        model = past.model(request.turn)
+        if model is None:
+            model = self._job.model if request.kind == "rlm" else self._job.sub_model
+        return await self._asker.ask(model, request, past, beyond_limits=beyond_limits)
+
+    async def _show(self, spec: CallSpec) -> None:
+        wanted = self._job.plan.wanted
+        assert wanted is not None
+        packed = spec.packed
+        if packed is not None and packed.fd >= 0:
+            packed = replace(packed, fd=os.dup(packed.fd))  # it is closed with the block that gave it
+        wanted.found.set_result(replace(spec, packed=packed))
+        await asyncio.Event().wait()
 
     async def _rlm(self, spec: CallSpec) -> Outcome:
         async with self._places[spec.depth]:
-            models = self._job.model.name, self._job.sub_model.name
             means = Means(
-                repl=self._make_repl(spec, self._settings),
-                ask=partial(self._asker.ask, self._job.model),
-                subcalls=Subcalls(spec, self._settings, self._ledger, models, self._start, self._subcall),
+                repl=self._make_repl(spec, self._settings, self._job.seed),
+                ask=self._ask,
+                subcalls=Subcalls(
+                    spec, self._settings, self._ledger, self._names, self._start, self._subcall
+                ),
                 settings=self._settings,
                 ledger=self._ledger,
                 recorder=self._recorder,
+                gate=self.gate,
                 # A child is not hurried: it ends with the block of the root that waits for it.
                 hurry=self._job.hurry if spec.depth == 0 else asyncio.Event(),
             )
@@ -160,10 +222,12 @@ class Engine:
                 isolation=WorkerRepl.isolation,
                 settings={
                     **job.settings.recorded(),
-                    "model": job.model.name,
-                    "sub_model": job.sub_model.name,
+                    "model": self._names[0],
+                    "sub_model": self._names[1],
                 },
                 context=job.context.card if job.context else None,
+                seed=job.seed,
+                origin=job.origin,
             )
         )
 

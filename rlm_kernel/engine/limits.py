@@ -26,20 +26,36 @@ class Ledger:
         self._settings = settings
         self._clock = clock
         self._start = clock()
+        self._still = 0
+        self._stood = 0.0
         self.calls = 0
         self.tokens = 0
         self._reserved = 0
 
     @property
     def seconds(self) -> float:
-        """How long the run has taken."""
-        return self._clock() - self._start
+        """How long the run has taken, without the time that it stood still."""
+        now = self._stopped if self._still else self._clock()
+        return now - self._start - self._stood
 
     @property
     def seconds_left(self) -> float | None:
         """How long it may still take; None without a limit."""
         limit = self._settings.max_seconds
         return None if limit is None else max(0.0, limit - self.seconds)
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Lets no time pass for the run while somebody thinks about it."""
+        if not self._still:
+            self._stopped = self._clock()
+        self._still += 1
+        try:
+            yield
+        finally:
+            self._still -= 1
+            if not self._still:
+                self._stood += self._clock() - self._stopped
 
     def take_calls(self, count: int) -> None:
         """Counts sub-calls, all or none. Raises `LimitExceeded` before any of them is made."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from rlm_kernel.engine.settings import Settings
 from rlm_kernel.repl.base import BlockResult
 from rlm_kernel.text import cut
-from rlm_kernel.trace import ContextCard
+from rlm_kernel.trace import ContextCard, Decision
 
 PROMPT_CHARS = 4_000
 """A child's prompt longer than this is its context; the question shown is its head and tail."""
@@ -139,6 +139,20 @@ def shown(number: int, result: BlockResult, limit: int) -> str:
     return "\n".join(parts)
 
 
+def decided(number: int, decision: Decision, code: str, shown: str) -> str:
+    """What the model sees of a block that a person had a say in."""
+    if decision == "skipped":
+        return f"Block {number} did not run: the user skipped it."
+    if decision == "edited":
+        return f"The user changed block {number} before it ran. This is what ran:\n{code}\n\n{shown}"
+    return shown
+
+
+def hint(text: str) -> str:
+    """What a person tells the model in the middle of a run."""
+    return f"A hint from the user: {text}"
+
+
 def observation(said: Sequence[str], names: Sequence[str], turn: int, of: int) -> str:
     """The user message after a turn: what its blocks did, and that the next turn begins."""
     parts = [*said]
@@ -176,7 +190,9 @@ __all__ = [
     "HURRY",
     "PROMPT_CHARS",
     "child_question",
+    "decided",
     "describe",
+    "hint",
     "last_turn",
     "observation",
     "opening",

@@ -40,6 +40,10 @@ class Settings:
     """Left to the server when None."""
     max_output_tokens: int | None = None
     """Tokens of one reply; left to the server when None."""
+    step: bool = False
+    """Hold each block for a person, who runs, changes or skips it."""
+    cache: bool = False
+    """Take replies of identical requests from earlier runs."""
     trace_dir: str | Path | None = ".rlm"
     """Where traces go; None keeps them in memory only."""
 

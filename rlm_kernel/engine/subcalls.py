@@ -4,17 +4,49 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
+from rlm_kernel.engine.issued import Asked, Claim, Fingerprint
 from rlm_kernel.engine.limits import Ledger
+from rlm_kernel.engine.past import Past
 from rlm_kernel.engine.settings import Settings
 from rlm_kernel.engine.spec import CallSpec
 from rlm_kernel.errors import LimitExceeded
 from rlm_kernel.repl.base import SubcallBatch, SubcallRequest, SubcallResult
 from rlm_kernel.repl.pack import Packed, pack_context
-from rlm_kernel.trace import Batch, Site
+from rlm_kernel.trace import Batch, CallKind, Site
 
 Start = Callable[[CallSpec], None]
 Make = Callable[[CallSpec], Awaitable[SubcallResult]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Draft:
+    """What is asked for, before it has a place."""
+
+    kind: CallKind
+    model: str
+    prompt: str
+    packed: Packed | None = None
+    prompt_is_context: bool = False
+    depth_capped: bool = False
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return self.kind, self.model, self.prompt, self.packed.card.hash if self.packed else ""
+
+    def changed(self, past: Past) -> _Draft:
+        """This, as a person wants it where the record is left."""
+        edit = past.edit
+        if edit is None:
+            return self
+        draft = self
+        if edit.model is not None and edit.turn == 1:
+            draft = replace(draft, model=edit.model.name)
+        if edit.prompt is not None:
+            packed = pack_context(edit.prompt) if self.prompt_is_context else self.packed
+            draft = replace(draft, prompt=edit.prompt, packed=packed)
+        return draft
 
 
 class Subcalls:
@@ -39,64 +71,87 @@ class Subcalls:
         self._start = start
         self._make = make
         self._turn = 0
-        self._issued = 0
 
     def begin_turn(self, turn: int) -> None:
         """Starts numbering anew: an id is the turn and the place in it."""
-        self._turn, self._issued = turn, 0
+        self._turn = turn
+        self._parent.past.begin(turn)
 
     async def serve(self, batch: SubcallBatch, block: int) -> Sequence[SubcallResult]:
         """The results in the order of the requests. Raises `LimitExceeded` before anything is spent."""
         specs: list[CallSpec] = []
+        drafts: list[_Draft] = []
         try:
-            specs = self._specs(batch, block)
+            self._check_depth()
+            drafts = [self._draft(request) for request in batch.requests]
+            self._ledger.take_calls(len(drafts))
+            claim, specs = self._specs(drafts, batch, block)
             for spec in specs:
                 self._start(spec)
-            if len(specs) == 1:
-                return [await self._make(specs[0])]
-            return await asyncio.gather(*(self._make(spec) for spec in specs))
+            if claim.unit is not None:
+                claim.unit.settled = batch.settled
+            results = await self._made(specs)
+            if claim.unit is not None:
+                await claim.unit.follow()
+            return results
         finally:
-            self._close(*(request.packed for request in batch.requests), *(spec.packed for spec in specs))
-
-    def _specs(self, batch: SubcallBatch, block: int) -> list[CallSpec]:
-        self._check_depth()
-        size = len(batch.requests)
-        self._ledger.take_calls(size)
-        first = self._issued + 1
-        self._issued += size
-        site = Site(block=block, line=batch.line, code=batch.code)
-        base = f"{self._parent.id}.{self._turn}"
-        specs = []
-        for index, request in enumerate(batch.requests):
-            place = Batch(id=f"{base}.{first}", index=index, size=size) if batch.batched else None
-            specs.append(self._spec(request, f"{base}.{first + index}", site, place))
-        return specs
-
-    def _spec(self, request: SubcallRequest, call_id: str, site: Site, batch: Batch | None) -> CallSpec:
-        depth = self._parent.depth + 1
-        capped = request.kind == "rlm" and depth >= self._settings.max_depth
-        if request.kind == "llm" or capped:
-            return CallSpec(
-                id=call_id,
-                kind="llm",
-                depth=depth,
-                model=request.model or self._llm_model,
-                prompt=request.prompt,
-                site=site,
-                batch=batch,
-                depth_capped=capped,
+            self._close(
+                *(request.packed for request in batch.requests),
+                *(draft.packed for draft in drafts),
+                *(spec.packed for spec in specs),
             )
+
+    async def _made(self, specs: Sequence[CallSpec]) -> Sequence[SubcallResult]:
+        if len(specs) == 1:
+            return [await self._make(specs[0])]
+        return await asyncio.gather(*(self._make(spec) for spec in specs))
+
+    def _specs(
+        self, drafts: Sequence[_Draft], batch: SubcallBatch, block: int
+    ) -> tuple[Claim, list[CallSpec]]:
+        asked = Asked(
+            block=block,
+            lane=batch.lane,
+            batched=batch.batched,
+            fingerprints=tuple(draft.fingerprint for draft in drafts),
+        )
+        claim, pasts = self._parent.past.claim(asked)
+        base = f"{self._parent.id}.{self._turn}"
+        site = Site(block=block, line=batch.line, code=batch.code, lane=batch.lane)
+        specs = []
+        for index, (draft, number, past) in enumerate(zip(drafts, claim.numbers, pasts, strict=True)):
+            size = len(drafts)
+            place = Batch(id=f"{base}.{claim.numbers[0]}", index=index, size=size) if batch.batched else None
+            meant = draft.changed(past)
+            specs.append(
+                CallSpec(
+                    id=f"{base}.{number}",
+                    kind=meant.kind,
+                    depth=self._parent.depth + 1,
+                    model=meant.model,
+                    prompt=meant.prompt,
+                    past=past,
+                    packed=meant.packed,
+                    prompt_is_context=meant.prompt_is_context,
+                    site=site,
+                    batch=place,
+                    depth_capped=meant.depth_capped,
+                )
+            )
+        return claim, specs
+
+    def _draft(self, request: SubcallRequest) -> _Draft:
+        capped = request.kind == "rlm" and self._parent.depth + 1 >= self._settings.max_depth
+        if request.kind == "llm" or capped:
+            model = request.model or self._llm_model
+            return _Draft(kind="llm", model=model, prompt=request.prompt, depth_capped=capped)
         packed = self._parent.packed if request.inherit else request.packed
-        return CallSpec(
-            id=call_id,
+        return _Draft(
             kind="rlm",
-            depth=depth,
             model=request.model or self._rlm_model,
             prompt=request.prompt,
             packed=packed or pack_context(request.prompt),
             prompt_is_context=packed is None,
-            site=site,
-            batch=batch,
         )
 
     def _close(self, *contexts: Packed | None) -> None:

@@ -16,7 +16,7 @@ from rlm_kernel.magic.magics import COMMANDS, RlmMagics
 from rlm_kernel.models import NO_MODEL, OpenAIModel
 from rlm_kernel.run import Run, load
 from rlm_kernel.trace import SUFFIX
-from rlm_kernel.views import call_text, mime_bundle
+from rlm_kernel.views import mime_bundle
 from rlm_kernel.views.summary import count
 
 HELP = """\
@@ -66,7 +66,7 @@ def _show(magics: RlmMagics, words: list[str]) -> None:
         display(mime_bundle(run.trace, inline_kb=magics.size_of(run.id)), raw=True)
         return
     try:
-        print(call_text(run[words[1]]))
+        print(run[words[1]])
     except KeyError as error:
         raise UsageError(str(error.args[0])) from None
 

@@ -1,190 +1,56 @@
-"""What Python users hold: `RLM` (settings and a model) and `Run` (one question, its answer, its tree)."""
+"""`Run`: one question, under way or ended; asked again, changed and continued from any of its steps."""
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import os
-from collections.abc import Iterator
-from datetime import datetime
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rlm_kernel.engine.engine import Engine, Job
-from rlm_kernel.engine.settings import Settings
-from rlm_kernel.engine.thread import submit, tell
+from rlm_kernel.engine.engine import Job
+from rlm_kernel.engine.plan import Plan
 from rlm_kernel.errors import ConfigError, RLMError, RunInterrupted
-from rlm_kernel.models import Model, resolve
-from rlm_kernel.repl.pack import pack_context
-from rlm_kernel.trace import SUFFIX, Call, ErrorInfo, Recorder, Status, Trace, Usage
+from rlm_kernel.models import Model
+from rlm_kernel.run.again import Again, Given, Models, told
+from rlm_kernel.run.edits import Change
+from rlm_kernel.run.look import call_alone, variables_at
+from rlm_kernel.run.node import Node
+from rlm_kernel.run.recorded import Recorded
+from rlm_kernel.run.underway import Underway
+from rlm_kernel.run.variants import Variants
+from rlm_kernel.trace import Decision, Step, Trace, find_step
 from rlm_kernel.trace import load as load_trace
-from rlm_kernel.trace import save as save_trace
-from rlm_kernel.version import __version__
-from rlm_kernel.views import html_document, mime_bundle, text_tree
-from rlm_kernel.views.notebook import notebook_json
-from rlm_kernel.views.page import html_page
 from rlm_kernel.views.runs import RUNS
 
 _STOP_SECONDS = 5.0
 
 
-class RLM:
-    """A Recursive Language Model, ready for questions.
+class Run(Recorded):
+    """One question with its answer, its tree and its trace. It never changes once it has ended: whatever is made from
+    it (`replay`, `rerun`, `fork`, `resume`) is a new run, whose trace names this one.
 
-    `model` answers rlm calls: a name (asked of the OpenAI-compatible server at `base_url`, by default
-    `OPENAI_BASE_URL`, with the key in `OPENAI_API_KEY`), `"demo"`, or any `Model`. `sub_model` answers plain
-    sub-calls, by default the same. Every field of `Settings` is an option.
-
-        rlm = RLM(model="qwen3-32b", base_url="http://localhost:8000/v1", max_depth=2)
-        run = rlm.run("Which papers disagree?", context=papers)
-
-    Raises `ConfigError` when no model can be reached or a setting cannot work.
+    Each of those waits until the new run has ended, unless told not to (`wait=False`), and raises the `RLMError` that
+    ended it. `context` is what the run asked about; it is looked up where it is known, and checked by its hash:
+    `other_context=True` allows another one. They raise `ContextMissing`, `ContextMismatch`, `ConfigError` before
+    anything is asked.
     """
 
     def __init__(
         self,
-        *,
-        model: str | Model | None = None,
-        sub_model: str | Model | None = None,
-        base_url: str | None = None,
-        api_key: str | None = None,
-        retries: int = 3,
-        settings: Settings | None = None,
-        **options: Any,
-    ) -> None:
-        self.settings = _settings(settings, options)
-        self.model = resolve(model, base_url=base_url, api_key=api_key, retries=retries)
-        self.sub_model = self.model
-        if sub_model is not None:
-            self.sub_model = resolve(sub_model, base_url=base_url, api_key=api_key, retries=retries)
-
-    def run(self, query: str, *, context: Any = None, name: str = "context") -> Run:
-        """The finished run. Raises the `RLMError` that ended it, its `run` attribute holding what there is.
-
-        Ctrl-C stops the run and raises `RunInterrupted`, which holds the run too; so does a stop from elsewhere,
-        as from the tree: what follows is not to go on without an answer.
-        """
-        run = self.start(query, context=context, name=name)
-        try:
-            run.wait()
-        except KeyboardInterrupt:
-            raise RunInterrupted(run.stop()) from None
-        if run._future.cancelled():
-            raise RunInterrupted(run.stop())
-        return run
-
-    async def arun(self, query: str, *, context: Any = None, name: str = "context") -> Run:
-        """As `run`, for code that awaits. Cancelling the task stops the run."""
-        run = await asyncio.to_thread(self.start, query, context=context, name=name)
-        try:
-            await asyncio.wrap_future(run._future)
-        except asyncio.CancelledError:
-            run._future.cancel()
-            raise
-        except RLMError as error:
-            raise run._own(error) from None
-        return run
-
-    def start(self, query: str, *, context: Any = None, name: str = "context") -> Run:
-        """A run that is under way. Raises `ConfigError` for an empty query, `ContextError` for a context that
-        cannot be copied; nothing has been asked then."""
-        if not query.strip():
-            raise ConfigError("the question is empty: say what you want to know", setting="query")
-        run_id = _run_id(name)
-        job = Job(
-            run_id=run_id,
-            query=query.strip(),
-            context=None if context is None else pack_context(context, name),
-            model=self.model,
-            sub_model=self.sub_model,
-            settings=self.settings,
-            version=__version__,
-        )
-        trace = Trace(live=True, run_id=run_id)
-        path = None if self.settings.trace_dir is None else _trace_path(Path(self.settings.trace_dir), run_id)
-        return Run(trace, submit(_work(job, trace, path)), job.hurry)
-
-    def __repr__(self) -> str:
-        return f"RLM(model={self.model.name!r}, sub_model={self.sub_model.name!r})"
-
-
-class Run:
-    """One question with its answer, its tree and its trace. It never changes once it has ended."""
-
-    def __init__(
-        self,
         trace: Trace,
-        future: concurrent.futures.Future[None] | None = None,
-        hurry: asyncio.Event | None = None,
+        underway: Underway | None = None,
+        models: Models | None = None,
+        look_up: Callable[[], Any] | None = None,
     ) -> None:
-        self.trace = trace
-        self._future = future if future is not None else _ended()
-        self._hurry = hurry
+        super().__init__(trace)
+        self._underway = underway
+        self._future = underway.future if underway else _ended()
+        self._again = Again(trace, models, look_up)
         if self.id:
             RUNS.add(self)
 
-    @property
-    def id(self) -> str:
-        """The name of the run: also the name of its trace file."""
-        return self.trace.run_id
-
-    @property
-    def query(self) -> str:
-        """The question."""
-        return self.trace.started.query if self.trace.started else ""
-
-    @property
-    def answer(self) -> str | None:
-        """The answer; None while there is none."""
-        end = self.trace.tree.end
-        return end.answer if end else None
-
-    @property
-    def status(self) -> Status:
-        """`running`, `finished`, `exhausted` (answered when a limit was reached), `failed`, `interrupted` or
-        `cut off` (the trace stops)."""
-        return self.trace.status
-
-    @property
-    def error(self) -> ErrorInfo | None:
-        """Why it failed."""
-        end = self.trace.tree.end
-        return end.error if end else None
-
-    @property
-    def usage(self) -> Usage:
-        """What all its requests used."""
-        return self.trace.usage
-
-    @property
-    def path(self) -> Path | None:
-        """Where the trace is on disk."""
-        return self.trace.path
-
-    @property
-    def calls(self) -> Any:
-        """Every call, one row each: a DataFrame when pandas is there, a list of dicts otherwise."""
-        rows = [_row(call) for call in self.trace.walk()]
-        try:
-            import pandas as pd  # optional: nobody should need pandas to read a trace
-        except ImportError:
-            return rows
-        return pd.DataFrame(rows).set_index("id") if rows else pd.DataFrame()
-
-    def __getitem__(self, call_id: str) -> Call:
-        """The call with that id (`"0"` is the root). Raises `KeyError` that names the near ones."""
-        calls = self.trace.tree.calls
-        if call_id in calls:
-            return calls[call_id]
-        near = get_close_matches(str(call_id), calls, n=3, cutoff=0.5) or list(calls)[:3]
-        raise KeyError(
-            f"no call {call_id!r} in this run; there are {', '.join(near)}, … ({len(calls)} in all)"
-        )
-
-    def walk(self) -> Iterator[Call]:
-        """Every call, parents first."""
-        return self.trace.walk()
+    # While it runs
 
     def wait(self, seconds: float | None = None) -> Run:
         """This run, once it has ended. Raises the `RLMError` that ended it, and `TimeoutError` after `seconds`."""
@@ -194,6 +60,28 @@ class Run:
             raise self._own(error) from None
         except concurrent.futures.CancelledError:
             pass  # stopped: the run says so itself, and is what the caller gets
+        return self
+
+    def finish(self) -> Run:
+        """This run, once it has ended. Raises the `RLMError` that ended it; `RunInterrupted` after Ctrl-C, which stops
+        it, and after a stop from elsewhere: what follows is not to go on without an answer."""
+        try:
+            self.wait()
+        except KeyboardInterrupt:
+            raise RunInterrupted(self.stop()) from None
+        if self._future.cancelled():
+            raise RunInterrupted(self.stop())
+        return self
+
+    async def afinish(self) -> Run:
+        """As `finish`, for code that awaits. Cancelling the task stops the run."""
+        try:
+            await asyncio.wrap_future(self._future)
+        except asyncio.CancelledError:
+            self._future.cancel()
+            raise
+        except RLMError as error:
+            raise self._own(error) from None
         return self
 
     def stop(self) -> Run:
@@ -210,25 +98,181 @@ class Run:
     def answer_now(self) -> Run:
         """This run, told to answer with what it has: whatever is under way is cut short, the model gets one last
         turn, and the run ends `exhausted`. Returns at once, from any thread; does nothing once the run has ended."""
-        if self._hurry is not None and not self._future.done():
-            tell(self._hurry.set)
+        if self._underway is not None:
+            self._underway.hurry()
         return self
 
-    def save(self, path: str | Path) -> Path:
-        """The path of a new file with the whole trace; `rlm_kernel.load` reads it back."""
-        target = Path(path).expanduser()
-        return save_trace(self.trace, target if target.suffix else target.with_name(target.name + SUFFIX))
+    def decide(
+        self, call_id: str, turn: int, block: int, decision: Decision = "", code: str | None = None
+    ) -> bool:
+        """Whether that block of a run with `step=True` was held for a person: it now runs, runs as `code` instead
+        (`"edited"`), or does not (`"skipped"`). From any thread."""
+        if self._underway is None or self._future.done():
+            return False
+        return self._underway.decide((call_id, turn, block), decision, code)
 
-    def to_html(self, path: str | Path, *, interactive: bool = True) -> Path:
-        """The path of a new HTML file with the whole run, drawn as in JupyterLab; it needs nothing else, no network
-        either. With `interactive=False` it is the static tree, without a script."""
-        page = html_page(self.trace) if interactive else html_document(self.trace)
-        return _write(path, page)
+    def step_no_more(self) -> Run:
+        """This run, which holds no block any more."""
+        if self._underway is not None:
+            self._underway.open_gate()
+        return self
 
-    def to_notebook(self, path: str | Path) -> Path:
-        """The path of a new notebook with a section per turn: what the model said, its code with its outputs, a line
-        per sub-call."""
-        return _write(path, notebook_json(self.trace))
+    # Its steps
+
+    def __getitem__(self, path: str) -> Node:
+        """The step of that path: `"0"` is the root, `"0.3"` its third turn, `"0.3.2"` the second sub-call of that.
+
+        Raises `UnknownStep`, a `KeyError` that names the near ones.
+        """
+        return Node(find_step(self.trace.tree, str(path)), self._restored)
+
+    # Runs made from it
+
+    def replay(self, *, context: Any = None, other_context: bool = False, wait: bool = True) -> Run:
+        """The same run again from its trace: its code is executed, its replies come from the record, no model is asked.
+
+        Where something is not as it was, the step says so (`CodeExecuted.divergences`). A request that the record has
+        no reply for fails with `MissingReply`.
+        """
+        plan = Plan(self._again.record())
+        return self._begin(self._again.replay(Given(value=context, other=other_context), plan), wait)
+
+    def fork(
+        self,
+        at: str,
+        *,
+        code: str | None = None,
+        block: int | None = None,
+        reply: str | None = None,
+        hint: str | None = None,
+        prompt: str | None = None,
+        model: str | Model | None = None,
+        limits: Mapping[str, Any] | None = None,
+        context: Any = None,
+        other_context: bool = False,
+        wait: bool = True,
+    ) -> Run:
+        """A run that does the same up to the step `at`, is changed there, and goes on with a model.
+
+        At a turn (`"0.3"`): other `code` in its block (number `block` where it has several), another `reply`, a `hint`
+        to the model before it replies, another `model` from there on. At a call (`"0.3.2"`): another `prompt`, `reply`
+        (plain requests), `hint` (rlm calls) or `model`. Without a change the model is asked again. `limits` are
+        settings from there on: `{"max_turns": 40}`. Replies to requests that stay the same are not paid for again.
+        Raises `UnknownStep`; `NotReached` when the code does something else this time.
+        """
+        change = Change(
+            code=code, block=block, reply=reply, hint=hint, prompt=prompt, model=self._model(model)
+        )
+        record = self._again.record()
+        edit = change.at(find_step(record.tree, str(at)))
+        plan = Plan(record, edit=edit)
+        wanted = {**told(change.given), **({"limits": dict(limits)} if limits else {})}
+        origin = self._again.origin("fork", str(at), wanted)
+        given = Given(value=context, other=other_context)
+        return self._begin(self._again.fork(given, plan, origin, limits or {}), wait)
+
+    def resume(
+        self,
+        *,
+        model: str | Model | None = None,
+        limits: Mapping[str, Any] | None = None,
+        context: Any = None,
+        other_context: bool = False,
+        wait: bool = True,
+    ) -> Run:
+        """A run that goes on where this one was interrupted, exhausted, failed or cut off; nothing is paid for again.
+
+        `limits` are settings from there on; one that ended the run has to be raised. `model` answers where this
+        run's own cannot be reached.
+        """
+        self._check_resumable(limits or {})
+        again = self._again
+        if model is not None:
+            instead = again.named(model)
+            again = Again(self.trace, Models(model=instead, sub_model=instead), again.look_up)
+        record = again.record()
+        origin = again.origin("resume", "", {"limits": dict(limits)} if limits else {})
+        given = Given(value=context, other=other_context)
+        job = again.fork(given, Plan(record, resume=True), origin, limits or {})
+        return self._begin(job, wait)
+
+    def rerun(
+        self,
+        at: str,
+        *,
+        prompt: str | None = None,
+        model: str | Model | None = None,
+        temperature: float | None = None,
+        max_output_tokens: int | None = None,
+        n: int = 1,
+        context: Any = None,
+        other_context: bool = False,
+        wait: bool = True,
+    ) -> Variants:
+        """That one call asked again with a model, `n` times at once, beside what it gave in this run.
+
+        Each variant is a run of its own; no later step of this run is done again. A child's context is restored by
+        replaying up to the call. Raises `UnknownStep`.
+        """
+        if type(n) is not int or not 1 <= n <= 100:
+            raise ConfigError(f"n takes a number of samples from 1 to 100, not {n!r}", setting="n")
+        step = find_step(self._again.record().tree, str(at))
+        if step.turn is not None:
+            raise ConfigError(
+                f"{step} is a turn: rerun a call ({step.call.id}), or fork the turn", setting="at"
+            )
+        edit = Change(prompt=prompt, model=self._model(model)).given
+        edit |= {"temperature": temperature, "max_output_tokens": max_output_tokens}
+        given = Given(value=context, other=other_context)
+        jobs = call_alone(self._again, step.call, edit, given, n)
+        runs = [self._begin(job, wait=False) for job in jobs]
+        variants = Variants(step.call, runs)
+        return variants.wait() if wait else variants
+
+    # How they are made
+
+    def answer_with(self, model: Model, sub_model: Model | None = None) -> Run:
+        """This run, with somebody to answer where it goes on, if nobody was known."""
+        if self._again.models is None:
+            self._again.models = Models(model=model, sub_model=sub_model or model)
+        return self
+
+    def look_up_context(self, look_up: Callable[[], Any]) -> Run:
+        """This run, which keeps its context no longer and asks this function for it when it is done again."""
+        self._again.look_up = look_up
+        return self
+
+    def _begin(self, job: Job, wait: bool) -> Run:
+        underway = Underway(job, self._again.folder)
+        models = (
+            self._again.models
+            if job.model.mode == "replayed"
+            else Models(model=job.model, sub_model=job.sub_model)
+        )
+        run = Run(underway.trace, underway, models, self._again.look_up)
+        return run.finish() if wait else run
+
+    def _model(self, model: str | Model | None) -> Model | None:
+        return None if model is None else self._again.named(model)
+
+    def _restored(
+        self, step: Step, names: tuple[str, ...], *, context: Any, other_context: bool
+    ) -> dict[str, Any]:
+        return variables_at(self._again, step, names, Given(value=context, other=other_context))
+
+    def _check_resumable(self, limits: Mapping[str, Any]) -> None:
+        if self.trace.live:
+            raise ConfigError("the run is still under way: stop it before it can be resumed", setting="run")
+        if self.status == "finished":
+            raise ConfigError("the run has finished: fork it at a step to go another way", setting="run")
+        root = self.trace.root
+        turns = sum(1 for turn in root.turns if not turn.asks or not turn.asks[-1].last) if root else 0
+        most = limits.get("max_turns", self._again.started.settings.get("max_turns"))
+        if self.status == "exhausted" and isinstance(most, int) and turns >= most:
+            raise ConfigError(
+                f"the run used its {most} turns: raise the limit to resume it, limits={{'max_turns': {2 * most}}}",
+                setting="max_turns",
+            )
 
     def widget(self) -> Any:
         """An ipywidget of the tree, to put into a layout of your own; a cell shows the run without one."""
@@ -240,57 +284,10 @@ class Run:
         error.run = self
         return error
 
-    def __str__(self) -> str:
-        return text_tree(self.trace)
-
-    def __repr__(self) -> str:
-        calls = sum(1 for _ in self.trace.walk())
-        return f"<Run {self.id} {self.status}, {calls} calls, {self.usage.tokens:,} tokens>"
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        return mime_bundle(self.trace)
-
 
 def load(path: str | Path) -> Run:
     """The run in a trace file. Nothing of it is executed. Raises `TraceError` for what is not a trace."""
     return Run(load_trace(path))
-
-
-async def _work(job: Job, trace: Trace, path: Path | None) -> None:
-    recorder = Recorder(trace, path)
-    try:
-        await Engine(job, recorder).run()
-    finally:
-        recorder.close()
-        if job.context is not None:
-            job.context.close()
-
-
-def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:
-    known = Settings.__dataclass_fields__
-    for name in options:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(sorted(known))}"
-            raise ConfigError(f"there is no option {name!r}{hint}", setting=name)
-    if settings is None:
-        return Settings(**options)
-    return Settings(**{**{name: getattr(settings, name) for name in known}, **options})
-
-
-def _run_id(name: str) -> str:
-    word = "".join(letter if letter.isalnum() else "-" for letter in name)[:30].strip("-") or "run"
-    return f"{word}-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
-
-
-def _trace_path(folder: Path, run_id: str) -> Path:
-    return folder.expanduser().absolute() / f"{run_id}{SUFFIX}"
-
-
-def _write(path: str | Path, text: str) -> Path:
-    target = Path(path).expanduser()
-    target.write_text(text, encoding="utf-8", newline="\n")
-    return target
 
 
 def _ended() -> concurrent.futures.Future[None]:
@@ -299,24 +296,4 @@ def _ended() -> concurrent.futures.Future[None]:
     return future
 
 
-def _row(call: Call) -> dict[str, Any]:
-    usage = call.usage
-    return {
-        "id": call.id,
-        "kind": call.kind,
-        "depth": call.depth,
-        "status": call.status,
-        "model": call.model,
-        "turns": len(call.turns),
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "cost": usage.cost,
-        "start": call.start,
-        "seconds": call.seconds,
-        "prompt": call.prompt,
-        "answer": call.answer,
-        "error": str(call.error) if call.error else None,
-    }
-
-
-__all__ = ["RLM", "Run", "load"]
+__all__ = ["Run", "load"]

@@ -15,6 +15,7 @@ from rlm_kernel.trace.events import (
     RunStarted,
 )
 from rlm_kernel.trace.recorder import Recorder
+from rlm_kernel.trace.step import Step, find_step
 from rlm_kernel.trace.store import SUFFIX, TraceWriter, load, save
 from rlm_kernel.trace.trace import Trace
 from rlm_kernel.trace.values import (
@@ -68,6 +69,7 @@ __all__ = [
     "RunStarted",
     "Site",
     "Status",
+    "Step",
     "Trace",
     "TraceWriter",
     "Tree",
@@ -75,6 +77,7 @@ __all__ = [
     "Usage",
     "Variable",
     "VariableChanges",
+    "find_step",
     "from_dict",
     "load",
     "save",

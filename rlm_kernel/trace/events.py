@@ -43,8 +43,8 @@ class RunStarted(Event):
     """A question was put to a context. Always the first event.
 
     `started` is the wall clock in ISO 8601; `settings` holds allow-listed settings only, never a key;
-    `mode` says where new replies come from; `isolation` is the level really obtained; `origin` is the run that
-    this one was made from.
+    `mode` says where new replies come from; `isolation` is the level really obtained; `seed` is where chance starts
+    from in its code; `origin` is the run that this one was made from, whose seed it has.
     """
 
     run_id: str
@@ -55,6 +55,7 @@ class RunStarted(Event):
     isolation: str
     settings: dict[str, Any] = field(default_factory=dict)
     context: ContextCard | None = None
+    seed: int = 0
     origin: Origin | None = None
     format: int = FORMAT
 

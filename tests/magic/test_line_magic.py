@@ -186,7 +186,7 @@ def test_a_variable_in_a_line_magic_is_told_about_the_cell_magic(notebook: Any) 
 
 def test_a_call_that_is_not_there_names_those_that_are(notebook: Any, serve: Serve) -> None:
     said = notebook.mistake(f"%rlm show {run(notebook, serve).id} 0.9.9")
-    assert said == "no call '0.9.9' in this run; there are 0, … (1 in all)"
+    assert said == "no call or turn '0.9.9' in this run; there are 0.1, …"
 
 
 def test_a_file_that_is_no_trace_is_one_line(notebook: Any, tmp_path: Path) -> None:

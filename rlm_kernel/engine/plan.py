@@ -1,0 +1,136 @@
+"""`Plan`: what of a recorded run is done again, and where it goes another way.
+
+Up to the step that an edit changes, a call follows its record: each turn gets the recorded reply and its code runs
+again. From there on a recorded reply is given only to exactly the request that it answered. Calls that do not depend
+on the edit are found by what they ask, and follow their record too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import defaultdict, deque
+from dataclasses import dataclass
+from typing import Any
+
+from rlm_kernel.engine.issued import Fingerprint, fingerprint
+from rlm_kernel.models import Model
+from rlm_kernel.trace import Call, Step, Trace
+
+EVERYTHING = math.inf
+UNFINISHED = ("interrupted", "cut off", "running")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """The change at the step where a fork leaves its record. `turn` is 1 for a call as a whole.
+
+    `reply` is what the model is taken to have said; `hint` is told to it; `prompt` replaces the call's; `model` answers
+    from there on.
+    """
+
+    step: Step
+    reply: str | None = None
+    hint: str | None = None
+    prompt: str | None = None
+    model: Model | None = None
+
+    @property
+    def turn(self) -> int:
+        """The turn that is changed."""
+        return self.step.turn.number if self.step.turn else 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What somebody wants to know of a run that is replayed only for that: the call as it was submitted (without
+    `turn`), or its variables after that turn. `found` gets it, and the run goes no further."""
+
+    call: str
+    turn: int | None
+    found: asyncio.Future[Any]
+    names: tuple[str, ...] | None = None
+
+
+class Plan:
+    """One plan is for one run. Use on the engine's loop thread only."""
+
+    def __init__(
+        self,
+        record: Trace | None = None,
+        *,
+        edit: Edit | None = None,
+        resume: bool = False,
+        wanted: Wanted | None = None,
+    ) -> None:
+        self.edit = edit
+        self.wanted = wanted
+        self.reached = edit is None
+        self._resume = resume
+        self._root = record.root if record else None
+        self._taken: set[str] = set()
+        self._path = _path(edit.step) if edit else {}
+        self._through = {call_id: stop - 1 for call_id, stop in list(self._path.items())[1:]}
+        self._alike: dict[Fingerprint, deque[Call]] = defaultdict(deque)
+        for call in record.walk() if record else ():
+            self._alike[fingerprint(call)].append(call)
+
+    @property
+    def root(self) -> Call | None:
+        """The recorded root."""
+        return self._root
+
+    def stop(self, call: Call) -> float:
+        """The first turn of the call at which it does not simply follow its record."""
+        if call.id in self._path:
+            return self._path[call.id]
+        if self._resume and (call.depth == 0 or call.status in UNFINISHED):
+            return _frontier(call)
+        return EVERYTHING
+
+    def on_path(self, call: Call) -> bool:
+        """Whether the edited step is in the call or below it."""
+        return call.id in self._path
+
+    def passes(self, call: Call, turn: int) -> bool:
+        """Whether the edited step is below that turn: what its code then does is not to be as it was."""
+        return self._through.get(call.id) == turn
+
+    def edit_of(self, call: Call | None) -> Edit | None:
+        """The edit, if it is in the call itself."""
+        return self.edit if call is not None and self.edit and self.edit.step.call is call else None
+
+    def take(self, call: Call) -> None:
+        """Says that the call has been found again."""
+        self._taken.add(call.id)
+
+    def another(self, asked: Fingerprint) -> Call | None:
+        """A recorded call that asked the same and has not been found yet, wherever it stands."""
+        waiting = self._alike.get(asked)
+        while waiting:
+            call = waiting.popleft()
+            if call.id not in self._taken:
+                self.take(call)
+                return call
+        return None
+
+
+def _path(step: Step) -> dict[str, int]:
+    # A turn that issued the edited call is followed; the turns after it see what became of the edit.
+    path = {step.call.id: step.turn.number if step.turn else 1}
+    call_id = step.call.id
+    while "." in call_id:
+        call_id, turn, _ = call_id.rsplit(".", 2)
+        path[call_id] = int(turn) + 1
+    return path
+
+
+def _frontier(call: Call) -> float:
+    # A last turn is not repeated: whoever resumes wants the run to go on. Nor is the failure that ended it.
+    for turn in call.turns:
+        if (turn.asks and turn.asks[-1].last) or (turn.reply and turn.reply.error):
+            return turn.number
+    return EVERYTHING
+
+
+__all__ = ["EVERYTHING", "UNFINISHED", "Edit", "Plan", "Wanted"]

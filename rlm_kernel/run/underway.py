@@ -1,0 +1,64 @@
+"""`Underway`: a job at work on the engine thread, and the ways to reach it from any other."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+from datetime import datetime
+from pathlib import Path
+
+from rlm_kernel.engine.engine import Engine, Job
+from rlm_kernel.engine.gate import Place
+from rlm_kernel.engine.thread import submit, tell
+from rlm_kernel.trace import SUFFIX, Decision, Recorder, Trace
+
+
+class Underway:
+    """The job's `trace` as it grows, and `future`, which is done when the job is."""
+
+    def __init__(self, job: Job, folder: str | Path | None) -> None:
+        self._job = job
+        self._engine: Engine | None = None
+        self.trace = Trace(live=True, run_id=job.run_id)
+        path = None if folder is None else _trace_path(Path(folder), job.run_id)
+        self.future: concurrent.futures.Future[None] = submit(self._work(path))
+
+    def hurry(self) -> None:
+        """Wants the answer now."""
+        if not self.future.done():
+            tell(self._job.hurry.set)
+
+    def decide(self, place: Place, decision: Decision, code: str | None) -> bool:
+        """Whether a block waited there for a person; it goes on as decided, with other code if there is some."""
+        return submit(self._decide(place, decision, code)).result()
+
+    def open_gate(self) -> None:
+        """Lets every block run without asking from now on."""
+        tell(lambda: self._engine.gate.open() if self._engine else None)
+
+    async def _decide(self, place: Place, decision: Decision, code: str | None) -> bool:
+        return self._engine is not None and self._engine.gate.decide(place, decision, code)
+
+    async def _work(self, path: Path | None) -> None:
+        recorder = Recorder(self.trace, path)
+        try:
+            self._engine = Engine(self._job, recorder)
+            await self._engine.run()
+        finally:
+            self._engine = None
+            recorder.close()
+            if self._job.context is not None:
+                self._job.context.close()
+
+
+def new_id(name: str) -> str:
+    """The id of a run that begins now, over a context of that name."""
+    word = "".join(letter if letter.isalnum() else "-" for letter in name)[:30].strip("-") or "run"
+    return f"{word}-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
+
+
+def _trace_path(folder: Path, run_id: str) -> Path:
+    return folder.expanduser().absolute() / f"{run_id}{SUFFIX}"
+
+
+__all__ = ["Underway", "new_id"]
