@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from rlm_kernel.repl.pack import Packed
 from rlm_kernel.trace import CallKind, ErrorInfo, RichOutput, VariableChanges
@@ -101,6 +101,14 @@ class Repl(Protocol):
 
     def partial(self) -> BlockResult:
         """What the current or last block wrote so far."""
+        ...
+
+    async def values(self, names: Sequence[str] | None = None) -> dict[str, Any]:
+        """The variables of those names, all when None, as objects, and under `answer` what is in it.
+
+        Plain data, arrays and tables come as they are, anything else as an `Unrestored`. Between blocks only.
+        Raises `ReplError`.
+        """
         ...
 
     async def close(self) -> None:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from rlm_kernel.errors import ProtocolError, ReplError, RLMError, WorkerLost
 from rlm_kernel.repl.base import BlockResult, Serve, SubcallBatch, SubcallRequest, SubcallResult, Submission
 from rlm_kernel.repl.frames import Frame
+from rlm_kernel.repl.limits import BUDGET_BYTES
 from rlm_kernel.repl.pack import Packed, store
 from rlm_kernel.repl.process import WorkerProcess, broken_context
 from rlm_kernel.repl.rich import checked
 from rlm_kernel.repl.routes import ROUTES
 from rlm_kernel.repl.stopwatch import Stopwatch
+from rlm_kernel.repl.values import unpack_values
 from rlm_kernel.trace import ErrorInfo, RichOutput, Variable, VariableChanges
 
 OUTPUT_LIMIT = 50_000_000
 GRACE_SECONDS = 1.0
+VALUES_SECONDS = 60.0
 
 
 class WorkerRepl:
@@ -43,12 +47,16 @@ class WorkerRepl:
         self._unsettled: dict[int, asyncio.Event] = {}
         self._worker: WorkerProcess | None = None
         self._answered: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self._given: asyncio.Future[Frame] = self._loop.create_future()
+        self._giving = asyncio.Lock()  # one answer is awaited at a time
+        self._asked = 0
+        self._lost: WorkerLost | None = None
         self._why_stopped: ErrorInfo | None = None
         self._started = 0.0
 
     async def open(self) -> None:
         """Starts the worker; returns when the context is there. Raises `ContextError`, `ReplError`."""
-        self._answered = self._loop.create_future()
+        self._answered, self._lost = self._loop.create_future(), None
         self._worker = WorkerProcess(self._on_frame, self._on_lost, OUTPUT_LIMIT)
         await self._worker.start(self._context, plain_children=self._plain_children, seed=self._seed)
         frame = await self._answered
@@ -68,6 +76,8 @@ class WorkerRepl:
         self._serve, self._why_stopped, self._started = serve, None, time.monotonic()
         self._watch = Stopwatch(self._block_seconds, self._overrun)
         worker.send({"op": "execute", "code": code, "name": name})
+        if self._lost:  # it ended after the last block: nothing answers
+            self._answered.set_exception(self._lost)
         try:
             done = await self._answered
         except WorkerLost as lost:
@@ -78,6 +88,32 @@ class WorkerRepl:
             await self._drop_subcalls()
             self._settle(*self._unsettled)
         return self._result(done)
+
+    async def values(self, names: Sequence[str] | None = None) -> dict[str, Any]:
+        """The variables as objects; see `Repl.values`."""
+        async with self._giving:
+            data, blob = await self._ask_values(names)
+        # Reading millions of parts, or importing pandas, would hold up every run of this process.
+        return await asyncio.to_thread(unpack_values, data, blob)
+
+    async def _ask_values(self, names: Sequence[str] | None) -> Frame:
+        if self._serve is not None:
+            raise ReplError("a block is running: variables are given between blocks")
+        if self._worker is None:
+            await self.open()
+        if self._lost or self._worker is None:
+            raise ReplError(f"the variables are lost with their process: {self._lost}")
+        self._given, self._asked = self._loop.create_future(), self._asked + 1
+        order = {"op": "values", "number": self._asked, "budget_bytes": BUDGET_BYTES}
+        self._worker.send({**order, "names": None if names is None else list(names)})
+        try:
+            async with asyncio.timeout(VALUES_SECONDS):
+                return await self._given
+        except TimeoutError:
+            await self.close()
+            raise ReplError(
+                f"the worker did not give its variables within {VALUES_SECONDS:g} s and was ended; ask for some by name"
+            ) from None
 
     def stop(self, why: ErrorInfo) -> None:
         """Interrupts the running block, and kills the worker when that does not end it within a second."""
@@ -117,6 +153,10 @@ class WorkerRepl:
             case "done" | "opened" | "broken":
                 if not self._answered.done():
                     self._answered.set_result(data)
+            case "values":
+                # The answer to somebody who was cancelled is nobody's.
+                if data.get("number") == self._asked and not self._given.done():
+                    self._given.set_result(frame)
             case other:
                 raise ProtocolError(f"unknown frame {other!r}")
 
@@ -134,8 +174,11 @@ class WorkerRepl:
             self._answered.set_exception(task.exception() or ReplError("a sub-call failed"))
 
     def _on_lost(self, error: WorkerLost) -> None:
+        self._lost = error
         if not self._answered.done():
             self._answered.set_exception(error)
+        if self._giving.locked() and not self._given.done():
+            self._given.set_exception(error)
 
     async def _answer_call(self, data: dict[str, Any], blob: bytes) -> None:
         number = data.get("number")
@@ -274,4 +317,4 @@ def _changes(data: dict[str, Any]) -> VariableChanges:
     )
 
 
-__all__ = ["GRACE_SECONDS", "OUTPUT_LIMIT", "WorkerRepl"]
+__all__ = ["GRACE_SECONDS", "OUTPUT_LIMIT", "VALUES_SECONDS", "WorkerRepl"]

@@ -516,3 +516,19 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_a_process_that_ends_after_its_block_is_replaced_by_the_next(run: Run) -> None:
+    run("import os, threading\nthreading.Timer(0.1, lambda: os._exit(3)).start()")
+    time.sleep(0.5)
+    result = run("1 + 1")
+    assert "exit code 3" in str(result.error)
+    assert run("1 + 1").stdout == "2\n"
+
+
+def test_an_object_that_fights_a_glance_is_no_harm(run: Run) -> None:
+    code = (
+        "def boom(*_): raise SystemExit(1)\nclass Odd:\n    shape = __class__ = property(boom)\nodd = Odd()"
+    )
+    assert [variable.name for variable in run(code).variables.added] == ["odd"]
+    assert run("1 + 1").stdout == "2\n"

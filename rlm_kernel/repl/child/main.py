@@ -26,8 +26,12 @@ def main(socket_fd: int) -> None:
     namespace = _open(link, link.orders.get())
     while True:
         order = link.orders.get()
-        done = namespace.run(order["code"], order["name"])
-        link.send({"op": "done", **done})
+        if order["op"] == "values":
+            data, blob = namespace.values(order["names"], order["budget_bytes"])
+            link.send({"op": "values", "number": order["number"], **data}, blob)
+        else:
+            done = namespace.run(order["code"], order["name"])
+            link.send({"op": "done", **done})
 
 
 def _open(link: Link, order: dict[str, Any]) -> Namespace:

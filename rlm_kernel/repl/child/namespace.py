@@ -20,7 +20,8 @@ import types
 from rlm_kernel.repl.child import lanes
 from rlm_kernel.repl.child.rich import Gallery
 from rlm_kernel.repl.child.scaffold import FILE_PREFIX, Scaffold, Submitted
-from rlm_kernel.repl.child.variables import changes, glance
+from rlm_kernel.repl.child.values import pack_values
+from rlm_kernel.repl.child.variables import changes, glance, own_names
 
 TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
@@ -69,6 +70,13 @@ class Namespace:
             "outputs": self._gallery.outputs,
             "seconds": time.monotonic() - started,
         }
+
+    def values(self, names: list[str] | None, budget_bytes: int) -> tuple[dict[str, Any], bytes]:
+        """The variables of those names, all when None, with what is in `answer`, as fields and bytes of a frame."""
+        own = {name: self._variables[name] for name in own_names(self._variables, self._hidden)}
+        own["answer"] = self._scaffold.answer.get("content")
+        wanted = own if names is None else {name: own[name] for name in names if name in own}
+        return pack_values(wanted, budget_bytes)
 
     def _prepare(self) -> None:
         vars(builtins).update(self._builtins)

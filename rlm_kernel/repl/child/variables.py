@@ -18,11 +18,16 @@ _PLAIN = (str, bytes, int, float, bool, list, tuple, dict, set, frozenset, type(
 Glance = tuple[int, str, str, str]
 
 
+def own_names(namespace: dict[str, Any], hidden: frozenset[str]) -> list[str]:
+    """The names of the block's own variables: no modules, functions, classes or names with an underscore."""
+    own = [name for name in namespace if name not in hidden and not name.startswith("_")]
+    # By type: a `__class__` of the model's making could say, or do, anything.
+    return [name for name in own if not issubclass(type(namespace[name]), _HIDDEN)]
+
+
 def glance(namespace: dict[str, Any], hidden: frozenset[str]) -> dict[str, Glance]:
     """Identity, type, size and preview of each variable of the block's own."""
-    own = [name for name in namespace if name not in hidden and not name.startswith("_")]
-    shown = [name for name in own if not isinstance(namespace[name], _HIDDEN)]
-    return {name: _look(namespace[name]) for name in shown[:MAX_VARIABLES]}
+    return {name: _look(namespace[name]) for name in own_names(namespace, hidden)[:MAX_VARIABLES]}
 
 
 def changes(before: dict[str, Glance], after: dict[str, Glance]) -> dict[str, Any]:
@@ -38,8 +43,11 @@ def changes(before: dict[str, Glance], after: dict[str, Glance]) -> dict[str, An
 
 def _look(value: Any) -> Glance:
     # The repr of a stranger may be slow or long, so only plain values show one.
-    text = preview(value, 120) if isinstance(value, _PLAIN) else ""
-    return id(value), type_name(value), _size(value), text
+    try:
+        text = preview(value, 120) if isinstance(value, _PLAIN) else ""
+        return id(value), type_name(value), _size(value), text
+    except BaseException:  # noqa: BLE001 - its properties and its class are the model's code
+        return id(value), "object", "", ""
 
 
 def _size(value: Any) -> str:
@@ -57,4 +65,4 @@ def _variable(name: str, look: Glance) -> dict[str, str]:
     return {"name": name, "type": kind, "size": size, "preview": text}
 
 
-__all__ = ["Glance", "changes", "glance"]
+__all__ = ["Glance", "changes", "glance", "own_names"]
