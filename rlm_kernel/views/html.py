@@ -7,16 +7,29 @@ texts and then leaving out calls, always with a line that says so; figures get t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
 
 from rlm_kernel.text import cut, visible
-from rlm_kernel.trace import Block, Call, Trace, Turn
+from rlm_kernel.trace import Block, Call, Divergence, Trace, Turn
+from rlm_kernel.views.derived import (
+    DIFFERS,
+    HELD,
+    WRITTEN,
+    decided,
+    derived_facts,
+    divergences,
+    is_waiting,
+    is_written,
+    last_words,
+    waiting,
+)
+from rlm_kernel.views.extent import EXTENTS, Extent
 from rlm_kernel.views.markup import details, image, inline, items, prose, table
 from rlm_kernel.views.outputs import Image, Output, Table, output_line, outputs_of, printed
+from rlm_kernel.views.sources import answer_note
 from rlm_kernel.views.summary import (
+    REPLAYED,
     Rollup,
-    answer_note,
     batch_facts,
     batch_figures,
     code_line,
@@ -25,6 +38,7 @@ from rlm_kernel.views.summary import (
     ending,
     facts,
     groups,
+    is_recorded,
     line,
     model_name,
     models_told,
@@ -40,34 +54,6 @@ from rlm_kernel.views.summary import (
 
 MAX_BYTES = 128 * 1024
 _SLACK = 100
-_EVERYTHING = 10**9
-
-
-@dataclass(frozen=True)
-class _Size:
-    """How much is shown: characters of the texts of an rlm call and of an llm call, calls of a group, turns of a
-    call, rows of a table."""
-
-    rlm: int = _EVERYTHING
-    llm: int = _EVERYTHING
-    calls: int = _EVERYTHING
-    turns: int = _EVERYTHING
-    rows: int = 20
-
-
-# The first that fits is taken. What the root did is the story, so what it passed on is cut first.
-_SIZES = (
-    _Size(20_000, 8_000, 200),
-    _Size(8_000, 3_000, 100),
-    _Size(8_000, 1_000, 60),
-    _Size(8_000, 400, 40),
-    _Size(4_000, 400, 10, rows=10),
-    _Size(2_000, 200, 5, rows=5),
-    _Size(1_000, 120, 3, rows=3),
-    _Size(200, 60, 1, rows=0),
-    _Size(60, 60, 0, rows=0),
-    _Size(60, 60, 0, 0, rows=0),
-)
 
 # A figure by the place where it stands: call, turn, block, output.
 _Place = tuple[str, int, int, int]
@@ -80,9 +66,9 @@ def html_tree(trace: Trace, *, max_bytes: int | None = MAX_BYTES) -> str:
         return "<p>A run that has not begun.</p>"
     below = rollups(root)
     if max_bytes is None:
-        return _Tree(trace, root, below, _Size(), None).render()
+        return _Tree(trace, root, below, Extent(), None).render()
     out = ""
-    for size in _SIZES:
+    for size in EXTENTS:
         tree = _Tree(trace, root, below, size, frozenset())
         out = tree.render()
         room = max_bytes - len(out.encode())
@@ -118,7 +104,7 @@ class _Tree:
         trace: Trace,
         root: Call,
         below: dict[str, Rollup],
-        size: _Size,
+        size: Extent,
         figures: frozenset[_Place] | None,
     ) -> None:
         self.left_out_figures: dict[_Place, int] = {}
@@ -136,9 +122,14 @@ class _Tree:
         query = self._trace.started.query if self._trace.started else ""
         tree = self._call(self._root, is_open=True)
         question = escape(visible(self._cut(query, max(1000, self._size.rlm))))
-        parts = [f"<p><b>Question</b> {question}</p>", items(tree)]
+        parts = [f"<p><b>Question</b> {question}</p>", *self._derived(), items(tree)]
         parts += [*self._answer(), *self._notices(), f"<p><small>{self._footer()}</small></p>"]
         return "<div>" + "\n".join(parts) + "</div>"
+
+    def _derived(self) -> list[str]:
+        told, held = derived_facts(self._trace), waiting(self._trace)
+        parts = [f"<p><b>Origin</b> {inline(' · '.join(told), 1000)}</p>"] if told else []
+        return [*parts, *([f"<p>{HELD} {count(held, 'block')} waiting for you</p>"] if held else [])]
 
     def _answer(self) -> list[str]:
         end, tag = self._trace.tree.end, answer_note(self._trace)
@@ -189,7 +180,7 @@ class _Tree:
 
     def _llm(self, call: Call) -> str:
         reply, limit = call.reply, self._size.llm
-        parts = [_origin(call), self._text("Prompt", call.prompt, limit)]
+        parts = [_asked_by(call), self._text("Prompt", call.prompt, limit)]
         if reply and reply.reasoning:
             parts.append(self._text("Reasoning", reply.reasoning, limit))
         if reply and reply.text:
@@ -198,7 +189,7 @@ class _Tree:
         return "".join(parts) + self._error(call)
 
     def _rlm(self, call: Call) -> str:
-        parts = [_origin(call)]
+        parts = [_asked_by(call)]
         if call.depth:
             parts.append(self._text("Question", call.prompt, self._size.llm))
         if call.context:
@@ -221,29 +212,44 @@ class _Tree:
         if reply.error:
             retried = f" · retried {reply.retries}×" if reply.retries else ""
             return f"<li><b>Turn {turn.number}</b> · ✗ {inline(str(reply.error), 600)}{retried}</li>"
-        parts = [self._text("Reasoning", reply.reasoning, self._size.rlm)] if reply.reasoning else []
+        last = last_words(turn)
+        parts = [f"<div>Last turn: {escape(last)}</div>"] if last else []
+        parts += [self._text("Reasoning", reply.reasoning, self._size.rlm)] if reply.reasoning else []
         words, how = said(turn), ending(reply)
         if words:
             name = f"Reply ({inline(how, 200)})" if how else "Reply"
             parts.append(f"<div><b>{name}</b></div>{prose(self._cut(words, self._size.rlm))}")
         parts += [self._block(block, turn, call) for block in turn.blocks]
         calls = "".join(self._calls(block) for block in turn.blocks)
-        return f"<li><details><summary>{self._title(turn)}</summary>{''.join(parts)}</details>{calls}</li>"
+        return (
+            f"<li><details><summary>{self._title(turn, call)}</summary>{''.join(parts)}</details>{calls}</li>"
+        )
 
-    def _title(self, turn: Turn) -> str:
-        bad = any(block.executed and block.executed.error for block in turn.blocks)
+    def _title(self, turn: Turn, call: Call) -> str:
         code = f"<code>{escape(code_line(turn) or line(turn.reply.text if turn.reply else ''))}</code>"
         told = escape(" · ".join(turn_figures(turn, self._below)))
         figures = f" <small>· {told}</small>" if told else ""
-        return (
-            f"<b>Turn {turn.number}</b>{' · ✗ failed' if bad else ''} · {code}{_tail(printed(turn))}{figures}"
-        )
+        tags = "".join(f" · {tag}" for tag in self._tags(turn, call))
+        return f"<b>Turn {turn.number}</b>{tags} · {code}{_tail(printed(turn))}{figures}"
+
+    def _tags(self, turn: Turn, call: Call) -> list[str]:
+        by_hand = turn.reply is not None and is_written(turn.reply, self._trace)
+        tags = [
+            f"{REPLAYED} replayed" if turn.reply and is_recorded(turn.reply) else "",
+            WRITTEN if by_hand else "",
+            *dict.fromkeys(decided(block) for block in turn.blocks),
+            f"{HELD} waiting for you" if any(is_waiting(block, call) for block in turn.blocks) else "",
+            f"{DIFFERS} differs from the record" if divergences(turn) else "",
+            "✗ failed" if any(block.executed and block.executed.error for block in turn.blocks) else "",
+        ]
+        return [tag for tag in tags if tag]
 
     def _block(self, block: Block, turn: Turn, call: Call) -> str:
         done = block.executed
         if done is None:
-            return f"<p>Block {block.number} {'is running' if call.alive else 'did not end'}</p>"
-        name = f"Block {block.number} · {seconds(done.seconds)}"
+            return self._open_block(block, call)
+        how = decided(block)
+        name = f"Block {block.number} · {seconds(done.seconds)}{f' · {how}' if how else ''}"
         parts = [self._text(name, done.code, self._size.rlm, code=True)]
         if done.stdout or done.stderr or done.error or "\nNote: " in done.shown:
             parts.append(self._text("Output, as the model saw it", done.shown, self._size.rlm))
@@ -251,7 +257,19 @@ class _Tree:
         parts += [self._outputs(block, (call.id, turn.number, block.number))]
         names = variables_line(done.variables)
         parts.append(f"<p>Variables: {inline(names, 600)}</p>" if names else "")
-        return "".join(parts)
+        return "".join([*parts, *map(self._divergence, done.divergences)])
+
+    def _open_block(self, block: Block, call: Call) -> str:
+        if block.held and is_waiting(block, call):
+            return self._text(
+                f"Block {block.number} is waiting for you", block.held.code, self._size.rlm, code=True
+            )
+        return f"<p>Block {block.number} {'is running' if call.alive else 'did not end'}</p>"
+
+    def _divergence(self, found: Divergence) -> str:
+        limit = self._size.llm
+        recorded = self._text(f"{DIFFERS} {found.what}, as recorded", found.recorded, limit)
+        return recorded + self._text(f"{DIFFERS} {found.what}, as found", found.found, limit)
 
     def _outputs(self, block: Block, place: tuple[str, int, int]) -> str:
         outputs, more = outputs_of(block)
@@ -309,7 +327,7 @@ class _Tree:
         return cut(text, limit)
 
 
-def _origin(call: Call) -> str:
+def _asked_by(call: Call) -> str:
     out, models = "", models_told(call)
     if call.site and call.site.line:
         code = inline(call.site.code, 200)

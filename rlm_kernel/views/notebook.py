@@ -10,17 +10,31 @@ from html import escape
 from typing import Any
 
 from rlm_kernel.text import visible
-from rlm_kernel.trace import Call, CodeExecuted, ErrorInfo, RichOutput, Trace, Turn
+from rlm_kernel.trace import Block, Call, CodeExecuted, ErrorInfo, Origin, RichOutput, Trace, Turn
+from rlm_kernel.views.derived import (
+    DIFFERS,
+    EDITS,
+    WRITTEN,
+    decided,
+    differ_words,
+    differing,
+    is_waiting,
+    is_written,
+    last_words,
+    made_words,
+)
 from rlm_kernel.views.markdown import fenced, span
 from rlm_kernel.views.outputs import Image, Table, Unshown, read_output
+from rlm_kernel.views.sources import label, replies_of
 from rlm_kernel.views.summary import (
     MARKS,
+    REPLAYED,
     batch_facts,
     cost,
     count,
     facts,
     groups,
-    label,
+    is_recorded,
     line,
     rollups,
     said,
@@ -57,17 +71,17 @@ def notebook_json(trace: Trace) -> str:
 
 
 def _cells(trace: Trace) -> list[Cell]:
-    steps = _steps(trace.root) if trace.root else []
+    steps = _steps(trace, trace.root) if trace.root else []
     return [_markdown("run", *_head(trace)), *steps, _markdown("answer", *_end(trace))]
 
 
-def _steps(root: Call) -> list[Cell]:
+def _steps(trace: Trace, root: Call) -> list[Cell]:
     cells: list[Cell] = []
     number = 0
     for turn in root.turns:
         # A cell's id is its place in the run, so that the same run makes the same notebook.
         place = f"turn-{turn.number}"
-        cells.append(_markdown(place, *_turn(turn, root)))
+        cells.append(_markdown(place, *_turn(trace, turn, root)))
         for block in turn.blocks:
             if block.executed:
                 number += 1
@@ -86,6 +100,7 @@ def _head(trace: Trace) -> list[str]:
     if root:
         parts.append(" · ".join(facts(root, rollups(root)[root.id])))
     parts += _label(trace)
+    parts += _origin(trace)
     if started:
         about = [f"Model {span(root.model)}"] if root else []
         about += [f"isolation {span(started.isolation)}", f"started {span(started.started)}"]
@@ -102,12 +117,25 @@ def _context(root: Call) -> str:
     return f"`context` (a copy of {span(card.name)}: {span(card.schema or card.type)}{size}), "
 
 
+def _origin(trace: Trace) -> list[str]:
+    origin, replies, differ = trace.started and trace.started.origin, replies_of(trace), differing(trace)
+    told = [_made(origin)] if origin else []
+    told += [str(replies)] if replies else []
+    told += [differ_words(differ)] if differ else []
+    return [f"**Origin** {' · '.join(told)}"] if told else []
+
+
+def _made(origin: Origin) -> str:
+    edits = [name for name in EDITS if name in origin.edit]
+    return made_words(origin.kind, span(origin.run), span(origin.at) if origin.at else "", ", ".join(edits))
+
+
 def _label(trace: Trace) -> list[str]:
     tag = label(trace)
     return [f"*{tag}*"] if tag else []
 
 
-def _turn(turn: Turn, call: Call) -> list[str]:
+def _turn(trace: Trace, turn: Turn, call: Call) -> list[str]:
     reply = turn.reply
     if reply is None:
         waits = "waiting for the model" if call.alive else f"{call.status} before the model replied"
@@ -115,7 +143,14 @@ def _turn(turn: Turn, call: Call) -> list[str]:
     bad = reply.error or any(block.executed and block.executed.error for block in turn.blocks)
     told = [f"## Turn {turn.number}", f"{MARKS['failed']} failed" if bad else "", seconds(reply.seconds)]
     told += [tokens(reply.usage), cost(reply.usage), f"retried {reply.retries}×" if reply.retries else ""]
+    told += [
+        f"{REPLAYED} replayed" if is_recorded(reply) else "",
+        WRITTEN if is_written(reply, trace) else "",
+    ]
     parts = [" · ".join(part for part in told if part)]
+    last = last_words(turn)
+    if last:
+        parts.append(f"Last turn: {span(last)}")
     if reply.reasoning:
         parts += ["**Reasoning**", fenced(reply.reasoning)]
     words = said(turn)
@@ -125,8 +160,23 @@ def _turn(turn: Turn, call: Call) -> list[str]:
         parts.append("The reply was cut off by the length limit.")
     if reply.error:
         parts += ["**Error**", fenced(str(reply.error))]
-    state = "is running" if call.alive else "did not end"
-    return [*parts, *(f"Block {block.number} {state}." for block in turn.blocks if not block.executed)]
+    return [*parts, *(told for block in turn.blocks for told in _block(block, call))]
+
+
+def _block(block: Block, call: Call) -> list[str]:
+    done = block.executed
+    if done is None:
+        state = "is running" if call.alive else "did not end"
+        return [f"Block {block.number} {'is waiting for you' if is_waiting(block, call) else state}."]
+    how = decided(block)
+    parts = [f"Block {block.number}: {how}."] if how else []
+    for found in done.divergences:
+        parts += [
+            f"{DIFFERS} {span(found.what)} of block {block.number}, as recorded",
+            fenced(found.recorded),
+        ]
+        parts += ["As found", fenced(found.found)]
+    return parts
 
 
 def _listed(calls: list[Call]) -> list[str]:

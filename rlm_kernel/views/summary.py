@@ -8,7 +8,6 @@ from itertools import groupby
 
 from rlm_kernel.text import visible
 from rlm_kernel.trace import (
-    MODE_LABELS,
     Call,
     CodeExecuted,
     ModelReplied,
@@ -50,6 +49,8 @@ _FENCES = ("```", "~~~")
 _TRIES = 20
 _MODELS = 5
 MAX_DOTS = 60
+MISSING = "MissingReply"
+"""The type of the error of a request that the record has no reply to."""
 BAD = ("failed", "interrupted", "cut off")
 MARKS = {
     "running": "○",
@@ -60,6 +61,8 @@ MARKS = {
     "cut off": "✂",
 }
 """A sign for each status; the word always stands beside it."""
+REPLAYED = "↻"
+"""The sign of what comes from a record."""
 
 
 def line(text: str, limit: int = 90) -> str:
@@ -134,8 +137,9 @@ def tokens(usage: Usage) -> str:
 
 
 def cost(usage: Usage) -> str:
-    """The cost in dollars where it is known; nothing where it is not, and never a zero for that."""
-    if usage.cost is None:
+    """The cost in dollars where it is known; nothing where it is not, and never a zero for that. Nor what a reply of
+    a record cost when it was first given."""
+    if usage.cost is None or not usage.requests:
         return ""
     return "under $0.0001" if 0 < usage.cost < 0.00005 else f"${usage.cost:.4f}"
 
@@ -147,12 +151,22 @@ def count(number: int, noun: str) -> str:
 
 def facts(call: Call, below: Rollup, now: float | None = None) -> list[str]:
     """The figures of a call's row: status, time, calls below it, and what `figures` gives."""
-    parts = [f"{MARKS[call.status]} {call.status}", seconds(call.seconds)]
-    if call.seconds is None and now is not None:
-        parts[1] = ticking(now - call.start)
+    took = ticking(now - call.start) if call.seconds is None and now is not None else seconds(call.seconds)
+    parts = [f"{MARKS[call.status]} {call.status}", f"{REPLAYED} replayed" if is_replayed(call) else "", took]
     if below.calls:
         parts.append(count(below.calls, "sub-call"))
     return [*(part for part in parts if part), *figures(call, below)]
+
+
+def is_recorded(reply: ModelReplied) -> bool:
+    """Whether the reply came from a record, and not only should have."""
+    return reply.mode == "replayed" and not (reply.error and reply.error.type == MISSING)
+
+
+def is_replayed(call: Call) -> bool:
+    """Whether the call's own replies all came from a record."""
+    replies = [turn.reply for turn in call.turns if turn.reply]
+    return bool(replies) and all(map(is_recorded, replies))
 
 
 def figures(call: Call, below: Rollup) -> list[str]:
@@ -174,10 +188,12 @@ def groups(calls: Iterable[Call]) -> Iterator[list[Call]]:
 
 
 def batch_facts(batch: list[Call]) -> str:
-    """How the calls of a batch stand: `18 finished, 2 failed`."""
+    """How the calls of a batch stand: `18 finished, 2 failed`, and how many come from a record."""
     order = list(MARKS)
     found = [call.status for call in batch]
-    return ", ".join(f"{found.count(status):,} {status}" for status in order if status in found)
+    told = [f"{found.count(status):,} {status}" for status in order if status in found]
+    replayed = sum(map(is_replayed, batch))
+    return ", ".join([*told, *([f"{REPLAYED} {replayed:,} replayed"] if replayed else [])])
 
 
 def strip(batch: list[Call]) -> str:
@@ -202,12 +218,17 @@ def batch_figures(batch: list[Call], below: dict[str, Rollup]) -> list[str]:
     return [part for part in [*parts, f"{failed:,} failed inside" if failed else ""] if part]
 
 
+def turn_rollup(turn: Turn, below: dict[str, Rollup]) -> Rollup:
+    """What a turn comes to: its own request and everything below it."""
+    calls = [call for block in turn.blocks for call in block.calls]
+    return _together(calls, below, turn.reply.usage if turn.reply else Usage())
+
+
 def turn_figures(turn: Turn, below: dict[str, Rollup]) -> list[str]:
     """The figures of a turn's row: time, its sub-calls and those below them, tokens, cost, retries, failures."""
-    reply, calls = turn.reply, [call for block in turn.blocks for call in block.calls]
-    total = _together(calls, below, reply.usage if reply else Usage())
+    reply, total = turn.reply, turn_rollup(turn, below)
     parts = [
-        seconds(_took(turn)),
+        seconds(turn_seconds(turn)),
         count(total.calls, "sub-call") if total.calls else "",
         tokens(total.usage),
         cost(total.usage),
@@ -218,7 +239,8 @@ def turn_figures(turn: Turn, below: dict[str, Rollup]) -> list[str]:
     return [part for part in parts if part]
 
 
-def _took(turn: Turn) -> float | None:
+def turn_seconds(turn: Turn) -> float | None:
+    """How long a turn took, or None while it has no end."""
     if turn.reply is None or any(block.executed is None for block in turn.blocks):
         return None
     ends = [block.executed.t for block in turn.blocks if block.executed]
@@ -243,14 +265,6 @@ def models_told(call: Call) -> str:
     names = [line(name, 80) for name in answered][:_MODELS]
     more = [f"{len(answered) - _MODELS:,} more"] if len(answered) > _MODELS else []
     return f"Model asked for: {line(asked, 80)}; answered: {', '.join([*names, *more])}"
-
-
-def label(trace: Trace) -> str:
-    """What a person must know about where the replies came from; empty for a live model."""
-    modes = {turn.reply.mode for call in trace.walk() for turn in call.turns if turn.reply}
-    if trace.started:
-        modes.add(trace.started.mode)
-    return "; ".join(MODE_LABELS[mode] for mode in sorted(modes) if MODE_LABELS[mode])
 
 
 def result(call: Call) -> str:
@@ -281,13 +295,6 @@ def _variable(item: Variable) -> str:
     return f"{item.name}: {item.type}{f' ({item.size})' if item.size else ''}"
 
 
-def answer_note(trace: Trace) -> str:
-    """What a person must know about the answer: where its replies came from, and how it came about at a limit."""
-    root = trace.root
-    how = line(root.how, 200) if root and root.status == "exhausted" else ""
-    return "; ".join(part for part in (how, label(trace)) if part)
-
-
 def elapsed(trace: Trace) -> float | None:
     """Seconds from the first event to the last."""
     return trace.events[-1].t if trace.events else None
@@ -296,8 +303,9 @@ def elapsed(trace: Trace) -> float | None:
 __all__ = [
     "BAD",
     "MARKS",
+    "MISSING",
+    "REPLAYED",
     "Rollup",
-    "answer_note",
     "batch_facts",
     "batch_figures",
     "code_line",
@@ -308,7 +316,8 @@ __all__ = [
     "facts",
     "figures",
     "groups",
-    "label",
+    "is_recorded",
+    "is_replayed",
     "line",
     "model_name",
     "models_told",
@@ -320,6 +329,8 @@ __all__ = [
     "ticking",
     "tokens",
     "turn_figures",
+    "turn_rollup",
+    "turn_seconds",
     "unseen",
     "variables_line",
 ]

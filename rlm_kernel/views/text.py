@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from rlm_kernel.text import cut, visible
-from rlm_kernel.trace import MODE_LABELS, Block, Call, Trace, Turn
+from rlm_kernel.trace import Block, Call, Trace, Turn
+from rlm_kernel.views.derived import (
+    HELD,
+    WRITTEN,
+    decided,
+    derived_facts,
+    divergence_line,
+    is_waiting,
+    is_written,
+    last_words,
+    waiting,
+)
 from rlm_kernel.views.outputs import output_line, outputs_of
+from rlm_kernel.views.sources import answer_note, call_label, label, used_then
 from rlm_kernel.views.summary import (
     BAD,
     MARKS,
+    REPLAYED,
     Rollup,
-    answer_note,
     batch_facts,
     code_line,
     count,
@@ -17,7 +29,7 @@ from rlm_kernel.views.summary import (
     facts,
     figures,
     groups,
-    label,
+    is_recorded,
     line,
     model_name,
     models_told,
@@ -29,6 +41,7 @@ from rlm_kernel.views.summary import (
 
 SHOWN_OF_BATCH = 2
 MAX_LINES = 200
+MOST_DIVERGENCES = 6
 ANSWER_CHARS = 20_000
 
 
@@ -38,7 +51,9 @@ def text_tree(trace: Trace, *, now: float | None = None, max_lines: int = MAX_LI
     if started is None or root is None:
         return "Run       ○ starting"
     head = [f"Question  {line(' '.join(started.query.split()), 300)}", _status(trace, root, now)]
-    rows = _Rows(rollups(root), now).call(root)
+    derived = derived_facts(trace)
+    head += [f"Origin    {' · '.join(derived)}"] if derived else []
+    rows = _Rows(trace, rollups(root), now).call(root)
     left_out = len(rows) - max_lines
     if left_out > 0:
         half = max_lines // 2
@@ -49,7 +64,12 @@ def text_tree(trace: Trace, *, now: float | None = None, max_lines: int = MAX_LI
 def _status(trace: Trace, root: Call, now: float | None) -> str:
     total = rollups(root)[root.id]
     took = ticking(now) if now is not None else seconds(elapsed(trace))
-    parts = [f"{MARKS[trace.status]} {trace.status}", took]
+    held = waiting(trace)
+    parts = [
+        f"{MARKS[trace.status]} {trace.status}",
+        f"{HELD} {count(held, 'block')} waiting for you" if held else "",
+    ]
+    parts.append(took)
     parts += [count(total.calls, "sub-call") if total.calls else "", *figures(root, total)]
     tag = label(trace)
     return f"Run       {' · '.join(part for part in parts if part)}" + (f"  [{tag}]" if tag else "")
@@ -71,23 +91,24 @@ def _foot(trace: Trace) -> list[str]:
 
 def call_text(call: Call) -> str:
     """One call in full: its messages, replies, code, output as the model saw it, and answer."""
-    below = rollups(call)[call.id]
-    modes = {MODE_LABELS[turn.reply.mode] for turn in call.turns if turn.reply} - {""}
-    tag = f"  [{'; '.join(sorted(modes))}]" if modes else ""
-    parts = [f"{call.id} {call.kind} {call.model}  {' · '.join(facts(call, below))}{tag}"]
-    models = models_told(call)
-    parts += [models] if models else []
+    tag = call_label(call)
+    told = " · ".join(facts(call, rollups(call)[call.id]))
+    parts = [f"{call.id} {call.kind} {call.model}  {told}{f'  [{tag}]' if tag else ''}"]
+    parts += [told for told in (models_told(call), _recorded(call)) if told]
     if call.kind == "llm":
         parts.append(f"── prompt\n{call.prompt}")
     for turn in call.turns:
-        parts += [f"── {message.role}, turn {turn.number}\n{message.content}" for message in turn.messages]
+        last = last_words(turn)
+        place = f"turn {turn.number}{f' (last turn: {last})' if last else ''}"
+        parts += [f"── {message.role}, {place}\n{message.content}" for message in turn.messages]
         if turn.reply:
             parts.append(f"── reply\n{turn.reply.text or turn.reply.error}")
+        parts += [told for block in turn.blocks for told in _dealt(block, call)]
     if call.turns and call.turns[-1].blocks:
-        last = []
+        shown: list[str] = []
         for block in call.turns[-1].blocks:
-            last += [*([block.executed.shown] if block.executed else []), *_outputs(block)]
-        parts.append("── output of the last turn\n" + "\n".join(last))
+            shown += [*([block.executed.shown] if block.executed else []), *_outputs(block)]
+        parts.append("── output of the last turn\n" + "\n".join(shown))
     if call.answer is not None and call.kind == "rlm":
         parts.append(f"── answer, from {call.how}\n{call.answer}")
     if call.error:
@@ -95,8 +116,34 @@ def call_text(call: Call) -> str:
     return visible("\n".join(parts))
 
 
+def _recorded(call: Call) -> str:
+    replies = [turn.reply for turn in call.turns if turn.reply]
+    found = sum(map(is_recorded, replies))
+    if not found:
+        return ""
+    some = f"{found:,} of {count(len(replies), 'request')} " if found < len(replies) else ""
+    return (
+        f"{REPLAYED} {some}answered from the record: {used_then(replies) or 'what it used then is not known'}"
+    )
+
+
+def _dealt(block: Block, call: Call) -> list[str]:
+    """What a person did with a block, or is to do, and how it differs from the record."""
+    if block.held and is_waiting(block, call):
+        return [f"── block {block.number} is waiting for you\n{block.held.code}"]
+    if block.executed is None:
+        return []
+    how = decided(block)
+    out = [f"── block {block.number}: {how}\n{block.executed.code}"] if how else []
+    for found in block.executed.divergences:
+        out.append(f"── block {block.number}, {found.what} as recorded\n{found.recorded}")
+        out.append(f"── block {block.number}, {found.what} as found\n{found.found}")
+    return out
+
+
 class _Rows:
-    def __init__(self, below: dict[str, Rollup], now: float | None) -> None:
+    def __init__(self, trace: Trace, below: dict[str, Rollup], now: float | None) -> None:
+        self._trace = trace
         self._below = below
         self._now = now
 
@@ -110,16 +157,16 @@ class _Rows:
             head += f"{line(call.context.name, 40)}: {line(call.context.schema or call.context.type, 100)}"
         if call.kind == "llm":
             return [head.rstrip(), *self._reply(call)]
-        return [head.rstrip(), *_branch([self._turn(turn, call.alive) for turn in call.turns])]
+        return [head.rstrip(), *_branch([self._turn(turn, call) for turn in call.turns])]
 
     def _reply(self, call: Call) -> list[str]:
         if call.error:
             return [f"   ✗ {line(str(call.error), 100)}"]
         return [f"   → {line(call.answer, 100)}"] if call.answer else []
 
-    def _turn(self, turn: Turn, alive: bool) -> list[str]:
+    def _turn(self, turn: Turn, call: Call) -> list[str]:
         if turn.reply is None:
-            return [f"turn {turn.number}  {'○ waiting for the model' if alive else '✂ no reply'}"]
+            return [f"turn {turn.number}  {'○ waiting for the model' if call.alive else '✂ no reply'}"]
         if turn.reply.error:
             return [f"turn {turn.number}  ✗ {line(str(turn.reply.error), 100)}"]
         first = code_line(turn) or line(turn.reply.text)
@@ -131,7 +178,27 @@ class _Rows:
             elif block.executed and block.executed.stdout:
                 rows.append([f"→ {line(block.executed.stdout, 100)}"])
             rows += [[f"→ {told}"] for told in _outputs(block)]
-        return [f"turn {turn.number}  {first}", *_branch(rows)]
+            rows += [[told] for told in self._told(block, call)]
+        mark = f"{REPLAYED} " if is_recorded(turn.reply) else ""
+        last = last_words(turn)
+        tags = [
+            f"last turn: {last}" if last else "",
+            WRITTEN if is_written(turn.reply, self._trace) else "",
+        ]
+        tag = "; ".join(tag for tag in tags if tag)
+        return [f"turn {turn.number}  {mark}{first}{f'  [{tag}]' if tag else ''}", *_branch(rows)]
+
+    def _told(self, block: Block, call: Call) -> list[str]:
+        if block.held and is_waiting(block, call):
+            return [f"{HELD} block {block.number} is waiting for you: {line(block.held.code)}"]
+        how, done = decided(block), block.executed
+        out = [f"block {block.number}: {how}"] if how else []
+        found = done.divergences if done else ()
+        out += [divergence_line(each) for each in found[:MOST_DIVERGENCES]]
+        return [
+            *out,
+            *([f"… {len(found) - MOST_DIVERGENCES:,} more"] if len(found) > MOST_DIVERGENCES else []),
+        ]
 
     def _group(self, group: list[Call], place: int) -> list[str]:
         if len(group) == 1:

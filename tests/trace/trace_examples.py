@@ -15,16 +15,19 @@ from typing import Any
 from rlm_kernel.repl.rich import TABLE, table_json
 from rlm_kernel.trace import (
     Batch,
+    BlockHeld,
     CallFinished,
     CallStarted,
     CodeExecuted,
     ContextCard,
+    Divergence,
     ErrorInfo,
     Event,
     Message,
     Mode,
     ModelAsked,
     ModelReplied,
+    Origin,
     Recorder,
     RichOutput,
     RunFinished,
@@ -62,13 +65,15 @@ class Story:
         context: ContextCard | None = CARD,
         settings: dict[str, Any] | None = None,
         path: Path | None = None,
+        run_id: str = "papers-1",
+        origin: Origin | None = None,
     ) -> None:
         self.mode: Mode = mode
         self.trace = Trace(live=True)
         self._recorder = Recorder(self.trace, path, clock=ticks())
         self.record(
             RunStarted(
-                run_id="papers-1",
+                run_id=run_id,
                 query=query,
                 started="2026-01-02T03:04:05+00:00",
                 version="1.0",
@@ -76,6 +81,7 @@ class Story:
                 isolation="worker",
                 settings=settings or {"max_depth": 2, "model": "big"},
                 context=context,
+                origin=origin,
             )
         )
         self._context = context
@@ -96,12 +102,12 @@ class Story:
     def _start(self, call_id: str, **facts: Any) -> None:
         self.record(CallStarted(call_id=call_id, depth=call_id.count(".") // 2, **facts))
 
-    def ask(self, call_id: str, turn: int, *contents: str) -> None:
+    def ask(self, call_id: str, turn: int, *contents: str, last: str = "") -> None:
         """The first of the first turn is the system prompt, the others come from the user."""
         messages = [Message(role="user", content=content) for content in contents]
         if turn == 1:
             messages[0] = Message(role="system", content=contents[0])
-        self.record(ModelAsked(call_id=call_id, turn=turn, messages=tuple(messages)))
+        self.record(ModelAsked(call_id=call_id, turn=turn, messages=tuple(messages), last=last))
 
     def reply(self, call_id: str, turn: int, text: str, **more: Any) -> None:
         facts: dict[str, Any] = {
@@ -112,6 +118,19 @@ class Story:
             "usage": used(),
         }
         self.record(ModelReplied(call_id=call_id, turn=turn, text=text, **{**facts, **more}))
+
+    def again(self, call_id: str, turn: int, text: str, *, usage: Usage | None = None, **more: Any) -> None:
+        """A reply of a record, by default of a live model's."""
+        then = replace(usage or used(), requests=0)
+        self.reply(
+            call_id,
+            turn,
+            text,
+            **{"mode": "replayed", "first_mode": "live", "usage": then, "seconds": 0.0, **more},
+        )
+
+    def hold(self, call_id: str, turn: int, code: str, *, block: int = 1) -> None:
+        self.record(BlockHeld(call_id=call_id, turn=turn, block=block, code=code))
 
     def code(self, call_id: str, turn: int, code: str, *, block: int = 1, **more: Any) -> None:
         shown = more.pop("shown", more.get("stdout", ""))
@@ -321,6 +340,43 @@ def rich(path: Path | None = None) -> Trace:
     return story.end(answer=f"{MARKUP}\n```\n1")
 
 
+LAST = "The 3 turns of this call are used."
+
+
+def fork(path: Path | None = None) -> Trace:
+    """Turn 1 comes from a record, whose clock was another; the reply of turn 2 is a person's, who also changed its
+    block before it ran; turn 3 is new, and the last one."""
+    code = 'print(now())\nparts = llm_query_batched([f"Sum up {p}" for p in context])'
+    edit = fenced('print(llm_query("Is 3 true?"))')
+    origin = Origin(kind="fork", run="papers-0", at="0.2", edit={"reply": edit, "limits": {"max_turns": 3}})
+    story = Story(path=path, origin=origin)
+    story.root()
+    story.ask("0", 1, SYSTEM, "Which papers disagree?")
+    story.again("0", 1, fenced(code), usage=used(120, 12, 0.001))
+    for index in range(3):
+        place = Batch(id="0.1.1", index=index, size=3)
+        story.llm(
+            f"0.1.{index + 1}", f"Sum up p{index + 1}", batch=place, site=Site(block=1, line=2, code=code)
+        )
+        story.again(
+            f"0.1.{index + 1}", 1, f"the sum of p{index + 1}", usage=used(100, 10, 0.002), first_mode="demo"
+        )
+        story.finish(f"0.1.{index + 1}", how="reply")
+    moved = Divergence(what="output", recorded="12:00\n", found="12:05\n")
+    story.code("0", 1, code, stdout="12:05\n", divergences=(moved,))
+    story.ask("0", 2, "Block 1 printed:\n12:05\n")
+    story.reply("0", 2, edit, mode="human", usage=Usage(), seconds=0.0)
+    story.hold("0", 2, 'print(llm_query("Is 3 true?"))')
+    story.llm("0.2.1", "Is 2 true?", site=Site(block=1, line=1, code='print(llm_query("Is 2 true?"))'))
+    story.reply("0.2.1", 1, "It is not.", usage=used(50, 5, 0.001))
+    story.finish("0.2.1", how="reply")
+    story.code("0", 2, 'print(llm_query("Is 2 true?"))', stdout="It is not.\n", decision="edited")
+    story.ask("0", 3, f"Block 1 printed:\nIt is not.\n\n{LAST} Answer now.", last=LAST)
+    story.reply("0", 3, "1 and 2.", usage=used(200, 4, 0.002))
+    story.finish("0", "exhausted", answer="1 and 2.", how="plain text of the last turn")
+    return story.end("exhausted", answer="1 and 2.")
+
+
 STORIES: dict[str, Callable[[Path | None], Trace]] = {
     "one-call": one_call,
     "nested": nested,
@@ -330,6 +386,7 @@ STORIES: dict[str, Callable[[Path | None], Trace]] = {
     "cut-off": cut_off,
     "unicode": unicode,
     "rich": rich,
+    "fork": fork,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -14,11 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from trace_examples import Story, nested
 
-from rlm_kernel.errors import TraceError
-from rlm_kernel.trace import Trace, load, to_dict
+from rlm_kernel.errors import TraceError, UnknownStep
+from rlm_kernel.trace import Decision, Derived, Origin, RunStarted, Trace, load, to_dict
 from rlm_kernel.version import __version__
 from rlm_kernel.views.channel import NAME, Session
-from rlm_kernel.views.op import read_op
+from rlm_kernel.views.op import Wish, read_op
 from rlm_kernel.views.runs import RUNS, Runs
 
 SECONDS = 10.0
@@ -37,6 +37,15 @@ class FakeRun:
 
     def answer_now(self) -> None:
         self.done.append("answer_now")
+
+    def decide(
+        self, call_id: str, turn: int, block: int, decision: Decision = "", code: str | None = None
+    ) -> bool:
+        self.done.append(f"{call_id} {turn} {block} {decision} {code}")
+        return block == 1
+
+    def derive(self, kind: Derived, at: str, edit: Mapping[str, Any]) -> list[FakeRun]:
+        raise AssertionError("the desk makes them")
 
 
 class FrontEnd:
@@ -82,6 +91,11 @@ class FrontEnd:
     def bundle(self, trace: Trace) -> dict[str, Any]:
         return {"text/plain": trace.run_id}
 
+    def derive(self, run_id: str, wish: Wish) -> list[str]:
+        if wish.at == "0.9":
+            raise UnknownStep("no call or turn '0.9' in this run", step="0.9")
+        return [f"{wish.kind} of {run_id} at {wish.at} with {wish.edit}"]
+
 
 @pytest.fixture
 def front_end() -> Iterator[FrontEnd]:
@@ -103,7 +117,7 @@ def own_thread() -> threading.Thread:
 def test_it_greets_with_its_version_and_the_runs(front_end: FrontEnd) -> None:
     front_end.known["papers-1"] = nested()
     front_end.session.greet()
-    card = {"run": "papers-1", "cell": "", "status": "finished", "live": False}
+    card = {"run": "papers-1", "cell": "", "status": "finished", "live": False, "origin": None}
     assert front_end.next() == {"op": "hello", "version": __version__, "protocol": 1, "runs": [card]}
 
 
@@ -115,14 +129,29 @@ def test_a_run_is_told_when_it_begins_and_when_it_ends(front_end: FrontEnd) -> N
     front_end.session.wake()
     assert front_end.next() == {
         "op": "run",
-        "card": {"run": "papers-1", "cell": "", "status": "running", "live": True},
+        "card": {"run": "papers-1", "cell": "", "status": "running", "live": True, "origin": None},
     }
     front_end.known.clear()  # nobody else keeps it
     story.end("exhausted")
     told = [front_end.next()["card"]]
     while told[-1]["live"]:  # it has its status a moment before its trace is closed
         told.append(front_end.next()["card"])
-    assert told[-1] == {"run": "papers-1", "cell": "", "status": "exhausted", "live": False}
+    assert (told[-1]["status"], told[-1]["live"]) == ("exhausted", False)
+
+
+def test_a_run_made_from_another_says_so_as_soon_as_it_knows(front_end: FrontEnd) -> None:
+    front_end.session.greet()
+    front_end.next()
+    front_end.known["fork-1"] = Trace(live=True, run_id="fork-1")
+    front_end.session.wake()
+    assert front_end.next()["card"]["origin"] is None
+    origin = Origin(kind="fork", run="papers-1", at="0.3", edit={"hint": "look again"})
+    started = RunStarted(
+        run_id="fork-1", query="?", started="", version="", mode="live", isolation="worker", origin=origin
+    )
+    front_end.known["fork-1"].append(started)
+    front_end.session.wake()
+    assert front_end.next()["card"]["origin"] == {"kind": "fork", "run": "papers-1", "at": "0.3"}
 
 
 def test_a_run_that_begins_anywhere_in_the_process_wakes_it(front_end: FrontEnd) -> None:
@@ -372,3 +401,55 @@ def test_a_listener_hears_of_runs_that_begin() -> None:
     assert (runs.watched("a"), runs.watched("b")) == (True, False)
     del ear
     assert not runs.watched("a")
+
+
+def test_a_run_is_made_from_another(front_end: FrontEnd) -> None:
+    wish = {"op": "derive", "run": "papers-1", "kind": "fork", "at": "0.3", "edit": {"hint": "look"}}
+    assert front_end.ask(**wish) == {
+        "op": "reply",
+        "runs": ["fork of papers-1 at 0.3 with {'hint': 'look'}"],
+    }
+    assert front_end.ask(**{**wish, "at": "0.9"})["error"] == "no call or turn '0.9' in this run"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"kind": "steal"}, "derive needs under 'kind' one of replay, fork, rerun, resume"),
+        ({"kind": None}, "derive needs under 'kind' one of"),
+        ({"at": 3}, "derive needs under 'at' the path of a step"),
+        ({"edit": "code"}, "derive needs under 'edit' an object"),
+        ({"edit": {"code": 1, "wait": True}}, "derive cannot change code, wait like that"),
+        ({"edit": {"limits": {"max_turns": "many"}}}, "derive cannot change limits like that"),
+        ({"edit": {"temperature": True}}, "derive cannot change temperature like that"),
+        ({"run": None}, "derive needs the id of a run under 'run'"),
+    ],
+)
+def test_a_wish_that_makes_no_sense(front_end: FrontEnd, wrong: dict[str, Any], told: str) -> None:
+    wish = {"op": "derive", "run": "papers-1", "kind": "fork", "at": "0.3", "edit": {}}
+    assert front_end.ask(**{**wish, **wrong})["error"].startswith(told)
+
+
+def test_a_person_decides_about_a_block(front_end: FrontEnd) -> None:
+    run = FakeRun(Trace(live=True, run_id="stepped-1"))
+    RUNS.add(run)
+    place = {"op": "decide", "run": "stepped-1", "call": "0", "turn": 2, "block": 1}
+    assert front_end.ask(**place, what="run") == {"op": "reply", "ok": True}
+    assert front_end.ask(**place, what="edit", code="n = 1") == {"op": "reply", "ok": True}
+    assert front_end.ask(**place, what="skip")["ok"]
+    assert run.done == ["0 2 1  None", "0 2 1 edited n = 1", "0 2 1 skipped None"]
+    gone = front_end.ask(**{**place, "block": 2}, what="run")["error"]
+    assert gone == "no block waits at block 2 of turn 2 of call 0 any more"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"what": "burn"}, "decide needs under 'what' one of run, edit, skip"),
+        ({"turn": "1"}, "decide needs a place"),
+        ({"what": "edit", "code": None}, "decide needs the new 'code'"),
+    ],
+)
+def test_a_decision_that_makes_no_sense(front_end: FrontEnd, wrong: dict[str, Any], told: str) -> None:
+    message = {"op": "decide", "run": "stepped-1", "call": "0", "turn": 1, "block": 1, "what": "run"}
+    assert front_end.ask(**{**message, **wrong})["error"].startswith(told)

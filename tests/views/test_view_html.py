@@ -27,10 +27,12 @@ from view_checks import LIST, hidden, read
 from rlm_kernel.trace import (
     MODE_LABELS,
     Batch,
+    BlockHeld,
     CallFinished,
     CallStarted,
     CodeExecuted,
     ContextCard,
+    Divergence,
     ErrorInfo,
     Event,
     Message,
@@ -154,7 +156,7 @@ SLOTS: list[Event] = [
         prompt="p",
         context=ContextCard(name="n", type="t", schema="s", preview="p", hash="h"),
     ),
-    ModelAsked(call_id="0", turn=1, messages=(Message(role="system", content="c"),)),
+    ModelAsked(call_id="0", turn=1, messages=(Message(role="system", content="c"),), last="l"),
     ModelReplied(
         call_id="0",
         turn=1,
@@ -232,7 +234,10 @@ SLOTS: list[Event] = [
             removed=("r",),
         ),
         outputs=(RichOutput(data={"text/html": "d"}),),
+        decision="edited",
+        divergences=(Divergence(what="output", recorded="r", found="f"),),
     ),
+    BlockHeld(call_id="0.1.1", turn=1, block=1, code="c"),
     CallFinished(call_id="0", status="finished", answer="a", how="h"),
     RunFinished(status="finished", answer="a", error=ErrorInfo(type="t", message="m", traceback="t")),
 ]

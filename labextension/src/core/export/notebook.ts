@@ -8,23 +8,14 @@ import { decodeRich } from '../model/rich';
 import type { Table } from '../model/rich';
 import type { RunStore } from '../model/store';
 import { firstLine, visible } from '../text';
-import type { Call, Turn } from '../trace/call';
+import type { Block, Call, Turn } from '../trace/call';
 import { isFields } from '../trace/read';
 import type { CodeExecuted, ErrorInfo, RichOutput } from '../trace/wire';
+import { DIFFERS, WRITTEN, decided, isWaiting, isWritten, lastWords, originFacts } from './derived';
 import { fenced, span } from './markdown';
 import { missing } from './missing';
-import {
-  batchFacts,
-  cost,
-  count,
-  errorText,
-  escapeHtml,
-  facts,
-  label,
-  said,
-  seconds,
-  tokens
-} from './summary';
+import { REPLAYED, isRecorded, label } from './sources';
+import { batchFacts, cost, count, errorText, escapeHtml, facts, said, seconds, tokens } from './summary';
 
 type Cell = Readonly<Record<string, unknown>>;
 
@@ -49,16 +40,20 @@ export function toNotebook(store: RunStore): string {
 
 function cells(store: RunStore): Cell[] {
   const { root } = store.tree;
-  return [markdown('run', ...head(store)), ...(root ? steps(root) : []), markdown('answer', ...end(store))];
+  return [
+    markdown('run', ...head(store)),
+    ...(root ? steps(store, root) : []),
+    markdown('answer', ...end(store))
+  ];
 }
 
-function steps(root: Call): Cell[] {
+function steps(store: RunStore, root: Call): Cell[] {
   const out: Cell[] = [];
   let number = 0;
   for (const turn of root.turns) {
     // A cell's id is its place in the run, so that the same run makes the same notebook.
     const place = `turn-${String(turn.number)}`;
-    out.push(markdown(place, ...turnParts(turn, root)));
+    out.push(markdown(place, ...turnParts(store, turn, root)));
     for (const block of turn.blocks) {
       if (block.executed) {
         number += 1;
@@ -83,6 +78,10 @@ function head(store: RunStore): string[] {
     parts.push(facts(root).join(' · '));
   }
   parts.push(...labelled(store));
+  const origin = originFacts(store);
+  if (origin.length) {
+    parts.push(`**Origin** ${origin.join(' · ')}`);
+  }
   if (run) {
     const about = root ? [`Model ${span(root.model)}`] : [];
     about.push(`isolation ${span(run.isolation)}`, `started ${span(run.started)}`);
@@ -125,7 +124,7 @@ function notes(store: RunStore): string[] {
   ].filter(Boolean);
 }
 
-function turnParts(turn: Turn, call: Call): string[] {
+function turnParts(store: RunStore, turn: Turn, call: Call): string[] {
   const { reply } = turn;
   if (!reply) {
     const waits = call.alive ? 'waiting for the model' : `${call.status} before the model replied`;
@@ -137,9 +136,15 @@ function turnParts(turn: Turn, call: Call): string[] {
     seconds(reply.seconds),
     tokens(reply.usage),
     cost(reply.usage),
-    reply.retries ? `retried ${String(reply.retries)}×` : ''
+    reply.retries ? `retried ${String(reply.retries)}×` : '',
+    isRecorded(reply) ? `${REPLAYED} replayed` : '',
+    isWritten(reply, store) ? WRITTEN : ''
   ];
   const parts = [told.filter(Boolean).join(' · ')];
+  const last = lastWords(turn);
+  if (last) {
+    parts.push(`Last turn: ${span(last)}`);
+  }
   if (reply.reasoning) {
     parts.push('**Reasoning**', fenced(reply.reasoning));
   }
@@ -153,9 +158,23 @@ function turnParts(turn: Turn, call: Call): string[] {
   if (reply.error) {
     parts.push('**Error**', fenced(errorText(reply.error)));
   }
-  const state = call.alive ? 'is running' : 'did not end';
-  const open = turn.blocks.filter(block => !block.executed);
-  return [...parts, ...open.map(block => `Block ${String(block.number)} ${state}.`)];
+  return [...parts, ...turn.blocks.flatMap(block => blockParts(block, call))];
+}
+
+function blockParts(block: Block, call: Call): string[] {
+  const number = String(block.number);
+  if (!block.executed) {
+    const state = call.alive ? 'is running' : 'did not end';
+    return [`Block ${number} ${isWaiting(block, call) ? 'is waiting for you' : state}.`];
+  }
+  const how = decided(block);
+  const differing = block.executed.divergences.flatMap(({ what, recorded, found }) => [
+    `${DIFFERS} ${span(what)} of block ${number}, as recorded`,
+    fenced(recorded),
+    'As found',
+    fenced(found)
+  ]);
+  return [...(how ? [`Block ${number}: ${how}.`] : []), ...differing];
 }
 
 function listed(groups: readonly (readonly Call[])[]): string[] {

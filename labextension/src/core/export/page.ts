@@ -5,7 +5,8 @@ import { firstLine, visible } from '../text';
 import { FORMAT } from '../trace/decode';
 import { base64Digest } from '../trace/sha256';
 import { missing } from './missing';
-import { errorText, escapeHtml, label } from './summary';
+import { label } from './sources';
+import { errorText, escapeHtml } from './summary';
 
 /** What draws a trace in a page: one script and one style sheet, as `build-viewer.mjs` makes them. */
 export interface Viewer {

@@ -3,13 +3,12 @@
  * write. So they are in English whatever language JupyterLab is in, and count characters as Python does.
  */
 
-import { MARKS, modeLabel, thousands } from '../format';
-import type { RunStore } from '../model/store';
+import { MARKS, thousands } from '../format';
 import { SPACE, strip } from '../text';
 import type { Call, Turn } from '../trace/call';
 import type { Total } from '../trace/total';
 import type { ErrorInfo, Usage } from '../trace/wire';
-import { ENGLISH } from '../words';
+import { REPLAYED, isReplayed } from './sources';
 
 const BEFORE = new RegExp(`^${SPACE}+`);
 const FENCE = /^(?:```|~~~)/;
@@ -46,9 +45,9 @@ export function tokens(usage: Usage | Total): string {
   return `${about}${thousands(usage.inputTokens)} → ${thousands(usage.outputTokens)} tokens`;
 }
 
-/** The cost in dollars where it is known; nothing where it is not. */
+/** The cost in dollars where it is known; nothing where it is not, nor for a reply of a record. */
 export function cost(usage: Usage | Total): string {
-  if (usage.cost === null) {
+  if (usage.cost === null || !usage.requests) {
     return '';
   }
   return usage.cost > 0 && usage.cost < 0.00005 ? 'under $0.0001' : `$${fixed(usage.cost, 4)}`;
@@ -64,6 +63,7 @@ export function facts(call: Call): string[] {
   const { below } = call;
   return [
     `${MARKS[call.status]} ${call.status}`,
+    isReplayed(call) ? `${REPLAYED} replayed` : '',
     call.seconds === null ? '' : seconds(call.seconds),
     below.calls ? count(below.calls, 'sub-call') : '',
     tokens(below.usage),
@@ -74,25 +74,16 @@ export function facts(call: Call): string[] {
   ].filter(Boolean);
 }
 
-/** How the calls of a batch stand: `18 finished, 2 failed`. */
+/** How the calls of a batch stand: `18 finished, 2 failed`, and how many come from a record. */
 export function batchFacts(batch: readonly Call[]): string {
-  return Object.keys(MARKS)
-    .map(status => ({ status, number: batch.filter(call => call.status === status).length }))
-    .filter(({ number }) => number > 0)
-    .map(({ status, number }) => `${thousands(number)} ${status}`)
-    .join(', ');
-}
-
-/** What a person must know about where the replies came from; empty for a live model. */
-export function label(store: RunStore): string {
-  const { run } = store.tree;
-  const replies = store.events.flatMap(event => (event.type === 'model_replied' ? [event.mode] : []));
-  const modes = new Set(run ? [...replies, run.mode] : replies);
-  return [...modes]
-    .sort()
-    .map(mode => modeLabel(mode, ENGLISH))
-    .filter(Boolean)
-    .join('; ');
+  const replayed = batch.filter(isReplayed).length;
+  return [
+    ...Object.keys(MARKS)
+      .map(status => ({ status, number: batch.filter(call => call.status === status).length }))
+      .filter(({ number }) => number > 0)
+      .map(({ status, number }) => `${thousands(number)} ${status}`),
+    ...(replayed ? [`${REPLAYED} ${thousands(replayed)} replayed`] : [])
+  ].join(', ');
 }
 
 /** An error in a line. */
