@@ -299,7 +299,7 @@ describe('a run that is played back', () => {
 describe('a step is told', () => {
   function texts(story: Story): string[] {
     const run = RunStore.fromBundle(decodeBundle(story.bundle()));
-    return beatsOf(run.events).map(beat => beatText(beat, run.tree, ENGLISH));
+    return beatsOf(run.events).map(beat => beatText({ beat, calls: beat.calls }, run.tree, ENGLISH));
   }
 
   test('as a person would', () => {
@@ -321,6 +321,26 @@ describe('a step is told', () => {
       'turn 3: block 1 ran',
       'the answer is there'
     ]);
+  });
+
+  test('with how much of it there is by now, while it is played', () => {
+    const { bar, view, state } = paused();
+    const line = find(bar, '.rlm-play-step');
+    state.playback?.step(1);
+    state.playback?.step(1);
+    state.playback?.play();
+    const told = new Set<string | null>();
+    for (let look = 0; look < 20; look += 1) {
+      wait();
+      told.add(line.textContent);
+    }
+    expect([...told].slice(0, 4)).toEqual([
+      '4 sub-calls sent',
+      '0 of 4 sub-calls back',
+      '1 of 4 sub-calls back',
+      '2 of 4 sub-calls back'
+    ]);
+    view.dispose();
   });
 
   test('where nothing went well', () => {

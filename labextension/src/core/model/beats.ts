@@ -64,10 +64,10 @@ class Scan {
       const last = this.made.at(-1);
       if (last && (kind === null || this.goesOn(last, kind, event, at))) {
         last.end = at + 1;
-        last.calls += this.counted(event, last.kind);
+        last.calls += counted(event, last.kind);
       } else {
         const beat = { kind: kind ?? 'step', end: at + 1, event, calls: 0 };
-        beat.calls = this.counted(event, beat.kind);
+        beat.calls = counted(event, beat.kind);
         this.made.push(beat);
         this.begun = at;
       }
@@ -140,18 +140,18 @@ class Scan {
     const event = this.made.at(-1)?.event;
     return event?.type === 'call_finished' ? `${event.type} ${event.callId}` : '';
   }
+}
 
-  // Those that were sent are counted when they begin, all others when they have ended.
-  private counted(event: TraceEvent, kind: BeatKind): number {
-    switch (kind) {
-      case 'step':
-        return 0;
-      case 'sent':
-        return Number(event.type === 'call_started');
-      case 'back':
-      case 'inside':
-        return Number(event.type === 'call_finished');
-    }
+/** How many sub-calls an event of such a beat is about: those that are sent when they begin, others when they end. */
+export function counted(event: TraceEvent, kind: BeatKind): number {
+  switch (kind) {
+    case 'step':
+      return 0;
+    case 'sent':
+      return Number(event.type === 'call_started');
+    case 'back':
+    case 'inside':
+      return Number(event.type === 'call_finished');
   }
 }
 

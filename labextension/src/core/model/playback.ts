@@ -1,7 +1,7 @@
 /** `Playback`: a run played back as it happened, from its events alone: no kernel, no model, no key. */
 
 import { Signal } from '../signal';
-import { beatsOf } from './beats';
+import { beatsOf, counted } from './beats';
 import type { Beat } from './beats';
 import { Pace } from './pace';
 import type { Speed } from './pace';
@@ -11,6 +11,15 @@ import { RunStore } from './store';
 const LOOK = 0.5;
 /** What share of a run may have come since without being planned. */
 const MANY = 0.02;
+
+/** Where a playback stands among its beats. */
+export interface Standing {
+  /** Counted from 1. */
+  readonly number: number;
+  readonly beat: Beat;
+  /** How many of its sub-calls have begun or ended by now. */
+  readonly calls: number;
+}
 
 /** The first events of a run, as it was when no more of them were there. Nothing can be asked of its kernel. */
 class PlayedStore extends RunStore {
@@ -175,11 +184,20 @@ export class Playback {
     return this.pace.beats.length;
   }
 
-  /** The number of the beat that is shown, from 1, and the beat; null for a run without events. */
-  get beat(): { readonly number: number; readonly beat: Beat } | null {
+  /** The beat that is shown; null for a run without events. */
+  get beat(): Standing | null {
     const at = this.pace.beatAt(this.count - 1);
     const beat = this.pace.beats[at];
-    return beat ? { number: at + 1, beat } : null;
+    if (!beat) {
+      return null;
+    }
+    const shown = this.played.events.slice(this.pace.beats[at - 1]?.end ?? 0);
+    return {
+      number: at + 1,
+      beat,
+      calls:
+        this.count < beat.end ? shown.reduce((sum, each) => sum + counted(each, beat.kind), 0) : beat.calls
+    };
   }
 
   private get count(): number {

@@ -2,21 +2,32 @@
 
 import { thousands } from '../format';
 import type { Beat } from '../model/beats';
+import type { Standing } from '../model/playback';
 import { findItem, parentItem } from '../model/rows';
 import type { Tree } from '../trace/tree';
 import type { TraceEvent } from '../trace/wire';
 import type { Words } from '../words';
 
 /** A beat as a person tells it. */
-export function beatText({ kind, event, calls }: Beat, tree: Tree, words: Words): string {
+export function beatText(
+  { beat, calls }: Pick<Standing, 'beat' | 'calls'>,
+  tree: Tree,
+  words: Words
+): string {
+  const { kind, event } = beat;
+  const [some, all] = [thousands(calls), thousands(beat.calls)];
   switch (kind) {
     case 'sent':
-      return words._n('%2 sub-call sent', '%2 sub-calls sent', calls, thousands(calls));
+      return calls < beat.calls
+        ? words.__('%1 of %2 sub-calls sent', some, all)
+        : words._n('%2 sub-call sent', '%2 sub-calls sent', beat.calls, all);
     case 'back':
-      return words._n('%2 sub-call back', '%2 sub-calls back', calls, thousands(calls));
+      return calls < beat.calls
+        ? words.__('%1 of %2 sub-calls back', some, all)
+        : words._n('%2 sub-call back', '%2 sub-calls back', beat.calls, all);
     case 'inside':
       return calls
-        ? words._n('sub-calls, %2 of them back', 'sub-calls, %2 of them back', calls, thousands(calls))
+        ? words._n('sub-calls, %2 of them back', 'sub-calls, %2 of them back', calls, some)
         : words.__('sub-calls under way');
     case 'step':
       return stepText(event, tree, words);

@@ -162,7 +162,7 @@ export class PlayBar {
     setText(this.count, at ? words.__('Step %1 of %2', thousands(at.number), thousands(playback.beats)) : '');
     // What passes by is not read out; where a person stops is.
     setAttribute(this.told, 'aria-live', playback.playing ? 'off' : 'polite');
-    setText(this.step, at ? beatText(at.beat, store.tree, words) : '');
+    setText(this.step, at ? beatText(at, store.tree, words) : '');
     this.step.hidden = !at;
   }
 
