@@ -12,6 +12,7 @@ class RenamedModel:
         self._model = model
         self.name = name
         self.mode = model.mode
+        self.base_url: str | None = getattr(model, "base_url", None)
 
     async def reply(self, request: Request) -> Reply:
         """The reply of the model behind it. Raises `ModelError`."""

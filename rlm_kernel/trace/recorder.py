@@ -47,7 +47,7 @@ class Recorder:
 
     def _open(self, path: Path) -> TraceWriter | None:
         try:
-            _make_private(path.parent)
+            make_private(path.parent)
             writer = TraceWriter(path)
         except OSError as error:
             self._warn(path, error)
@@ -77,11 +77,12 @@ def _stamped(event: Event, seq: int, t: float) -> Event:
     return stamped
 
 
-def _make_private(folder: Path) -> None:
+def make_private(folder: Path) -> None:
+    """Makes the folder for its owner alone, if it is not there. Raises `OSError`."""
     # Prompts and replies are nobody else's, and a repository around the notebook must not pick them up.
     if not folder.is_dir():
-        folder.mkdir(parents=True, mode=0o700)
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)  # another kernel may make it meanwhile
         (folder / ".gitignore").write_text("*\n")
 
 
-__all__ = ["Recorder"]
+__all__ = ["Recorder", "make_private"]
