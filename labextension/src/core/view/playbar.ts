@@ -10,19 +10,11 @@ import { beatKey, beatText } from './beat';
 import { button, h, setAttribute, setText } from './dom';
 import { pressed } from './keys';
 
-const SVG = 'http://www.w3.org/2000/svg';
 /** How often the clock is looked at while it plays, in milliseconds. */
 const LOOK = 50;
 /** The places of the slider. */
 const PLACES = 10_000;
-const ICONS = {
-  start: 'M3 3h2v10H3zM13 3v10L6 8z',
-  back: 'M11 3v10L4 8zM12 3h1.6v10H12z',
-  play: 'M4 2.5v11L13.5 8z',
-  pause: 'M4 3h3v10H4zM9 3h3v10H9z',
-  forward: 'M5 3v10l7-5zM2.4 3H4v10H2.4z',
-  end: 'M3 3v10l7-5zM11 3h2v10h-2z'
-} as const;
+type Icon = 'start' | 'back' | 'play' | 'pause' | 'forward' | 'end';
 
 export class PlayBar {
   readonly node: HTMLElement;
@@ -125,7 +117,7 @@ export class PlayBar {
     if (this.play.getAttribute('aria-label') !== name) {
       setAttribute(this.play, 'aria-label', name);
       setAttribute(this.play, 'title', words.__('%1 (p)', name));
-      this.play.replaceChildren(icon(ICONS[playback.playing ? 'pause' : 'play']));
+      this.play.replaceChildren(icon(playback.playing ? 'pause' : 'play'));
     }
     // Not disabled: a button that is would lose the keyboard.
     setAttribute(this.start, 'aria-disabled', playback.atStart ? 'true' : null);
@@ -196,7 +188,7 @@ export class PlayBar {
     );
   }
 
-  private button(name: keyof typeof ICONS, label: string, act: (playback: Playback) => void) {
+  private button(name: Icon, label: string, act: (playback: Playback) => void) {
     const made = button('', {
       class: 'rlm-step rlm-play-button',
       attrs: { 'aria-label': label, title: label },
@@ -208,7 +200,7 @@ export class PlayBar {
         }
       }
     });
-    made.append(icon(ICONS[name]));
+    made.append(icon(name));
     return made;
   }
 
@@ -320,14 +312,9 @@ function toggle(playback: Playback): void {
   }
 }
 
-function icon(path: string): SVGElement {
-  const shape = document.createElementNS(SVG, 'path');
-  shape.setAttribute('d', path);
-  const svg = document.createElementNS(SVG, 'svg');
-  svg.setAttribute('viewBox', '0 0 16 16');
-  svg.setAttribute('aria-hidden', 'true');
-  svg.append(shape);
-  return svg;
+// Its shape is the style sheet's: drawings in the page are only ever what a run made.
+function icon(name: Icon): HTMLElement {
+  return h('span', { class: 'rlm-play-icon', attrs: { 'data-icon': name, 'aria-hidden': 'true' } });
 }
 
 // As exact as the time that runs towards it.
