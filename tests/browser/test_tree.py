@@ -348,7 +348,7 @@ def test_the_menu_by_keyboard(tree: TreePage) -> None:
     tree.press("Escape")
     assert more.evaluate("button => button === document.activeElement")
     assert more.get_attribute("aria-expanded") == "false"
-    tree.press("Enter", "ArrowDown")
+    tree.press("Enter", "End", "ArrowUp")
     with tree.page.expect_download() as download:
         tree.page.keyboard.press("Enter")
     assert download.value.suggested_filename.endswith(".rlm.jsonl")
