@@ -8,8 +8,12 @@ import { NotebookActions } from '@jupyterlab/notebook';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { stopIcon } from '@jupyterlab/ui-components';
 
+import { insertCell } from './cells';
 import { startsWithMagic } from './core/magic';
+import { actionsAt } from './core/model/draft';
+import { findItem } from './core/model/rows';
 import type { ViewState } from './core/model/state';
+import type { Derived } from './core/trace/wire';
 import { exportRun } from './exporting';
 import type { ExportFormat } from './exporting';
 import type { Lab } from './lab';
@@ -24,6 +28,10 @@ export const COMMANDS = {
   stop: 'rlm:stop',
   answerNow: 'rlm:answer-now',
   openTab: 'rlm:open-tab',
+  replay: 'rlm:replay',
+  rerun: 'rlm:rerun',
+  fork: 'rlm:fork',
+  resume: 'rlm:resume',
   exportJsonl: 'rlm:export-jsonl',
   exportHtml: 'rlm:export-html',
   exportNotebook: 'rlm:export-notebook',
@@ -75,6 +83,25 @@ export function addCommands(
       }
     }
   });
+  const actions: readonly [string, Derived, string][] = [
+    [COMMANDS.replay, 'replay', words.__('Replay the Run…')],
+    [COMMANDS.resume, 'resume', words.__('Resume the Run…')],
+    [COMMANDS.rerun, 'rerun', words.__('Rerun the Selected Call…')],
+    [COMMANDS.fork, 'fork', words.__('Fork the Run at the Selected Step…')]
+  ];
+  for (const [id, kind, label] of actions) {
+    commands.addCommand(id, {
+      label,
+      isEnabled: () => current.canAct(kind),
+      execute: () => {
+        const { panel } = current;
+        // The palette gives the keyboard back to where it was; the form takes it after that.
+        requestAnimationFrame(() => {
+          panel?.act(kind);
+        });
+      }
+    });
+  }
   const exports: readonly [string, ExportFormat, string][] = [
     [COMMANDS.exportJsonl, 'jsonl', words.__('Export the Run as JSONL')],
     [COMMANDS.exportHtml, 'html', words.__('Export the Run as a Web Page')],
@@ -146,21 +173,6 @@ export function addCommands(
   }
 }
 
-function insertCell(panel: NotebookPanel, source: string): void {
-  const notebook = panel.content;
-  NotebookActions.insertBelow(notebook);
-  const cell = notebook.activeCell;
-  if (cell) {
-    cell.model.sharedModel.setSource(source);
-    // The palette gives the keyboard back to where it was, so it is put into the cell after that.
-    requestAnimationFrame(() => {
-      notebook.mode = 'edit';
-      cell.editor?.focus();
-      cell.editor?.setCursorPosition({ line: 0, column: source.length });
-    });
-  }
-}
-
 /** The run a command is about: of the tree with the keyboard, of the tab in front, or of the active cell. */
 class Current {
   constructor(
@@ -200,6 +212,14 @@ class Current {
   /** Whether there is a run to stop, or a cell that runs one in a kernel without the channel. */
   get canStop(): boolean {
     return this.liveRun !== null || this.asksKernel;
+  }
+
+  /** Whether the action fits the run, or its selected step. */
+  canAct(kind: Derived): boolean {
+    const { state } = this;
+    const whole = kind === 'replay' || kind === 'resume';
+    const item = state && (whole ? findItem(state.whole.tree, '0') : state.selectedItem);
+    return state !== null && item !== null && actionsAt(item, state.whole).includes(kind);
   }
 
   async stop(): Promise<void> {

@@ -10,9 +10,10 @@ import { shorten } from './core/text';
 import { readTrace } from './core/trace/file';
 import type { Bundle } from './core/trace/wire';
 import { traceIcon } from './icon';
-import type { Lab } from './lab';
+import type { InsertCell, Lab } from './lab';
 import { RunPanel } from './panel';
 import { sentence } from './renderer';
+import { NOWHERE } from './shown';
 import { Unreadable } from './unreadable';
 
 export const FILE_TYPE = 'rlm-trace';
@@ -139,8 +140,8 @@ export class TraceFile extends Panel {
 }
 
 /** A tab with a run that is not read from a file. */
-export function runTab(lab: Lab, run: string, held: Bundle | null): Widget {
-  const panel = new RunPanel(lab, run, { fill: true, tab: false });
+export function runTab(lab: Lab, run: string, held: Bundle | null, insertCell: InsertCell = null): Widget {
+  const panel = new RunPanel(lab, run, { fill: true, tab: false, place: { ...NOWHERE, insertCell } });
   if (held) {
     panel.offer(held);
   }

@@ -6,9 +6,23 @@ import { loadViewer } from './viewer';
 /** How long a browser may need to take a file, in milliseconds. */
 const TAKEN_AFTER = 60_000;
 
-/** The host of a view in JupyterLab; `openTab` is null where the run cannot have one. */
-export function labHost(openTab: (() => void) | null): Host {
-  return { download, copy, viewer: loadViewer, ...(openTab ? { openTab } : {}) };
+/** What a place in JupyterLab can do beside the rest; null where it cannot. */
+export interface Abilities {
+  readonly openTab: (() => void) | null;
+  readonly openRun: ((run: string) => void) | null;
+  readonly insertCell: ((source: string) => void) | null;
+}
+
+/** The host of a view in JupyterLab. */
+export function labHost({ openTab, openRun, insertCell }: Abilities): Host {
+  return {
+    download,
+    copy,
+    viewer: loadViewer,
+    ...(openTab ? { openTab } : {}),
+    ...(openRun ? { openRun } : {}),
+    ...(insertCell ? { insertCell } : {})
+  };
 }
 
 function download(name: string, mime: string, content: string): void {

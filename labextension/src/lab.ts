@@ -11,6 +11,9 @@ import type { Registry } from './registry';
 import type { RunPanel } from './panel';
 import type { Settings } from './settings';
 
+/** Puts a cell with that source below the one that a view came from; null where there is none. */
+export type InsertCell = ((source: string) => void) | null;
+
 export interface Lab {
   readonly registry: Registry;
   readonly notebooks: Notebooks | null;
@@ -20,7 +23,7 @@ export interface Lab {
   /** The views of runs in this page. */
   readonly panels: Set<RunPanel>;
   /** Opens a run in a tab of its own; null where there is only one document in a page. */
-  readonly openTab: ((run: string, held: Bundle | null) => void) | null;
+  readonly openTab: ((run: string, held: Bundle | null, insertCell?: InsertCell) => void) | null;
 }
 
 /** The texts in JupyterLab's language. */

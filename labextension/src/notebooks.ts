@@ -3,6 +3,7 @@
 import { CodeCell } from '@jupyterlab/cells';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 
+import { insertCell } from './cells';
 import { Signal } from './core/signal';
 import { NotebookKernel } from './kernels';
 import type { Registry } from './registry';
@@ -54,6 +55,12 @@ export class Notebooks {
       underWay: () => {
         const cell = this.cellAround(node);
         return cell !== null && isUnderWay(cell);
+      },
+      insertCell: source => {
+        const panel = this.around(node)?.panel;
+        if (panel) {
+          insertCell(panel, source, this.cellAround(node));
+        }
       }
     };
   }

@@ -5,11 +5,12 @@ import { Widget } from '@lumino/widgets';
 
 import { ViewState } from './core/model/state';
 import type { RunStore } from './core/model/store';
-import type { Bundle } from './core/trace/wire';
+import type { Bundle, Derived } from './core/trace/wire';
 import { RunView } from './core/view/app';
 import type { Host } from './core/view/host';
 import { labHost } from './host';
 import type { Lab } from './lab';
+import { runSource } from './related';
 import { NOWHERE, ShownRun } from './shown';
 import type { Place } from './shown';
 
@@ -36,13 +37,22 @@ export class RunPanel extends Widget {
   ) {
     super();
     this.addClass('rlm-panel');
-    const open = options.tab === false ? null : lab.openTab;
-    this.host = labHost(
-      open &&
-        (() => {
-          open(this.run, this.held);
-        })
-    );
+    const { openTab } = lab;
+    const insertCell = options.place?.insertCell ?? null;
+    this.host = labHost({
+      openTab:
+        openTab && options.tab !== false
+          ? () => {
+              openTab(this.run, this.held, insertCell);
+            }
+          : null,
+      openRun:
+        openTab &&
+        (other => {
+          openTab(other, null, insertCell);
+        }),
+      insertCell
+    });
     this.shown = new ShownRun(run, lab.registry, options.place ?? NOWHERE, store => {
       this.put(store);
     });
@@ -52,6 +62,11 @@ export class RunPanel extends Widget {
   /** What a person sees of the run; null before anything is there. */
   get state(): ViewState | null {
     return this.drawn?.state ?? null;
+  }
+
+  /** Opens the form of an action on the run, or on its selected step. */
+  act(kind: Derived): void {
+    this.drawn?.act(kind);
   }
 
   /** What the notebook holds of the run. */
@@ -97,7 +112,7 @@ export class RunPanel extends Widget {
     }
     const { lab, options } = this;
     const { follow, height, lens } = lab.settings.values;
-    const state = new ViewState(store, lab.words);
+    const state = new ViewState(store, lab.words, runSource(lab.registry));
     state.follow = follow;
     state.lens = lens;
     this.drawn = new RunView(state, this.host, {

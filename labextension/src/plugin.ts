@@ -48,8 +48,8 @@ export const runs: JupyterFrontEndPlugin<void> = {
       panels: new Set(),
       openTab:
         shell &&
-        ((run, held) => {
-          shell.add(new MainAreaWidget({ content: runTab(lab, run, held) }), 'main');
+        ((run, held, insertCell = null) => {
+          shell.add(new MainAreaWidget({ content: runTab(lab, run, held, insertCell) }), 'main');
         })
     };
     // Before any notebook is opened: each takes a copy of the renderers that there are.

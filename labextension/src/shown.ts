@@ -11,10 +11,12 @@ export interface Place {
   kernel(): Control | null;
   /** Whether the cell around it is being run by this page, so that the notebook will be told of more. */
   underWay(): boolean;
+  /** Puts a cell below the one around it; null where there is none. */
+  readonly insertCell: ((source: string) => void) | null;
 }
 
 /** A place without a notebook. */
-export const NOWHERE: Place = { kernel: () => null, underWay: () => false };
+export const NOWHERE: Place = { kernel: () => null, underWay: () => false, insertCell: null };
 
 /** Calls `put` with a store, and again when another one is better: the same run, fuller or alive. */
 export class ShownRun {

@@ -149,7 +149,7 @@ describe('what is shown of a run', () => {
   });
 
   test('runs where this page runs the cell, with or without the channel', () => {
-    const place = { kernel: () => null, underWay: () => true };
+    const place = { insertCell: null, kernel: () => null, underWay: () => true };
     const shown = new Shown(connected(), place).offer({ live: true }, events.slice(0, 4));
     expect(shown.now?.status).toBe('running');
     shown.offer({ live: true }, events.slice(0, 6));
@@ -186,7 +186,7 @@ describe('what is shown of a run', () => {
 
   test("is the kernel's where the notebook holds only a part, also one it did not tell of", async () => {
     const kernel = new Kernel();
-    const place = { kernel: () => kernel.control, underWay: () => false };
+    const place = { insertCell: null, kernel: () => kernel.control, underWay: () => false };
     const shown = new Shown(connected(kernel), place).offer({ omitted_calls: 6 }, events.slice(0, 4));
     expect(kernel.heard).toEqual([{ op: 'whole', run: RUN, seqs: [], ask: 1 }]);
     kernel.reply({ events: [] });

@@ -342,7 +342,7 @@ describe('texts that are shortened here', () => {
     const { node, show } = open(cutStory(), {}, fakeLink({ whole }));
     show('0.1.1', 'prompt');
     await vi.waitFor(() => {
-      expect(find(node, '[role=status]').textContent).toContain('the run is not in this kernel');
+      expect(find(node, '.rlm-detail-whole').textContent).toContain('the run is not in this kernel');
     });
     expect(whole).toHaveBeenCalledTimes(1);
     buttonOf(node, 'Try again').click();

@@ -2,6 +2,7 @@
 
 import { vi } from 'vitest';
 
+import type { RunSource } from '../../src/core/model/relatives';
 import { ViewState } from '../../src/core/model/state';
 import { RunStore } from '../../src/core/model/store';
 import type { Link } from '../../src/core/model/store';
@@ -63,8 +64,22 @@ export interface Shown {
 }
 
 /** A saved run in the page. */
-export function showSaved(story: Story, bundle: Json = {}, options: ViewOptions = {}): Shown {
-  return show(RunStore.fromBundle(decodeBundle(story.bundle(bundle))), options);
+export function showSaved(
+  story: Story,
+  bundle: Json = {},
+  options: ViewOptions = {},
+  around: Around = {}
+): Shown {
+  const store = RunStore.fromBundle(decodeBundle(story.bundle(bundle)));
+  store.link = around.link ?? null;
+  return show(store, options, around);
+}
+
+/** What is around a run: its kernel, other runs, what the place can do. */
+export interface Around {
+  readonly link?: Link;
+  readonly runs?: RunSource;
+  readonly host?: Partial<Host>;
 }
 
 /** A run that a kernel sends; `events` is how many of the story have come. */
@@ -109,9 +124,9 @@ export function buttonOf(inside: ParentNode, text: string): HTMLButtonElement {
   return found;
 }
 
-function show(store: RunStore, options: ViewOptions): Shown {
-  const state = new ViewState(store);
-  const host = fakeHost();
+function show(store: RunStore, options: ViewOptions, { runs, host: more }: Around = {}): Shown {
+  const state = new ViewState(store, undefined, runs);
+  const host = { ...fakeHost(), ...more };
   const view = new RunView(state, host, options);
   document.body.replaceChildren(view.node);
   return { store, state, view, host };

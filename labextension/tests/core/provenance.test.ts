@@ -71,7 +71,7 @@ describe('a run that was made from another one', () => {
   test('says in its head from which, with what changed, and what is new', () => {
     const { view } = showSaved(forked());
     expect(find(view.node, '.rlm-origin').textContent).toBe(
-      'Fork at 0.2 from papers-0 — hint “Look at 2020.”2 replayed, 1 by a person, 2 new≠ 1 step differs from the record'
+      'Fork of papers-0 at 0.2: hint “Look at 2020.”2 replayed, 1 by a person, 2 new≠ 1 step differs from the record'
     );
     expect(find(view.node, '.rlm-figures').textContent).toContain('200 → 20 tokens');
     expect(find(view.node, '.rlm-head .rlm-mode').textContent).toBe(
@@ -142,7 +142,7 @@ test('a block that waits says so until it ran', async () => {
   story.tell('block_held', { call_id: '0', turn: 1, block: 1, code: 'y = llm_query("a")' });
   story.code('0', 1, 'x = 1');
   const { view, store } = showLive(story, 5);
-  expect(rowText(view, '0@1')).toContain('y = llm_query("a")⏸ waiting for you');
+  expect(rowText(view, '0@1')).toContain('y = llm_query("a")❚❚ waiting for you');
   store.receive({ since: 5, events: story.events.slice(5), live: true, now: 1, path: '', warning: '' });
   await drawn();
   expect(rowText(view, '0@1')).not.toContain('waiting for you');

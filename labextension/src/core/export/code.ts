@@ -1,6 +1,7 @@
 /** "Copy as code": a call or a turn as Python that asks exactly the same with the OpenAI client. It holds no key. */
 
 import type { Item } from '../model/rows';
+import { stepOf } from '../model/step';
 import { visible } from '../text';
 import type { RunStarted } from '../trace/wire';
 
@@ -19,9 +20,9 @@ export function isAsking(item: Item): item is Extract<Item, { kind: 'call' | 'tu
   return item.kind === 'turn' ? item.turn.asked.length > 0 : item.kind === 'call' && item.call.kind === 'llm';
 }
 
-/** The Python that looks the item's call up in the run it came from. */
+/** The Python that looks the item's call or turn up in the run it came from. */
 export function lookupCode(item: Item): string {
-  return `run[${pythonText(item.call.id)}]`;
+  return `run[${pythonText(stepOf(item) || item.call.id)}]`;
 }
 
 /** The Python that asks what was asked. */
@@ -37,7 +38,7 @@ export function requestCode(item: Extract<Item, { kind: 'call' | 'turn' }>, aski
     ...numberOption('max_completion_tokens', asking.run?.settings['max_output_tokens'])
   ];
   return [
-    `# Asks again what ${where} asked. In the notebook that made the run, the call is ${lookupCode(item)}.`,
+    `# Asks again what ${where} asked. In the notebook that made the run, the call is run[${pythonText(call.id)}].`,
     ...(asking.shortened ? ['# Some of these texts are shortened: the whole trace was not at hand.'] : []),
     'from openai import OpenAI',
     '',

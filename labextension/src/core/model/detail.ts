@@ -175,7 +175,7 @@ export function eventsOf(item: Item, tree: Tree): TraceEvent[] {
     case 'turn':
       return turnEvents(item.turn);
     case 'block':
-      return item.block.executed ? [item.block.executed] : [];
+      return [item.block.held ?? [], item.block.executed ?? []].flat();
     case 'batch':
       return item.calls.flatMap(callEvents).sort((one, other) => one.seq - other.seq);
   }
@@ -186,7 +186,7 @@ function callEvents(call: Call): TraceEvent[] {
 }
 
 function turnEvents(turn: Turn): TraceEvent[] {
-  const ran = turn.blocks.flatMap(block => block.executed ?? []);
+  const ran = turn.blocks.flatMap(({ held, executed }) => [held ?? [], executed ?? []].flat());
   return [...turn.asked, ...(turn.reply ? [turn.reply] : []), ...ran];
 }
 

@@ -79,15 +79,30 @@ function textTold(name: EditText, text: string, { block }: Edit, words: Words): 
   }
 }
 
-/** What a run that was made from another one is called; its step is told where it has one. */
+/** How a run was made from another one, whose name stands where `run` does. */
+export function originTold({ kind, at }: Origin, run: string, words: Words): string {
+  const step = firstLine(at, QUOTED);
+  switch (kind) {
+    case 'replay':
+      return words.__('Replay of %1', run);
+    case 'fork':
+      return step ? words.__('Fork of %1 at %2', run, step) : words.__('Fork of %1', run);
+    case 'rerun':
+      return step ? words.__('Rerun of %2 of %1', run, step) : words.__('Rerun of %1', run);
+    case 'resume':
+      return words.__('Resumed from %1', run);
+  }
+}
+
+/** The same beside the run that it was made from. */
 export function derivedTold(kind: Derived, at: string, words: Words): string {
   switch (kind) {
     case 'replay':
       return words.__('Replay');
     case 'rerun':
-      return words.__('Rerun of %1', at);
+      return at ? words.__('Rerun of %1', at) : words.__('Rerun');
     case 'fork':
-      return words.__('Fork at %1', at);
+      return at ? words.__('Fork at %1', at) : words.__('Fork');
     case 'resume':
       return words.__('Resumed');
   }

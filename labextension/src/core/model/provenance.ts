@@ -13,7 +13,7 @@ export const REPLAYED = '↻';
 /** The sign of what is not what the record has. */
 export const DIFFERS = '≠';
 /** The sign of a block that waits for a person. */
-export const HELD = '⏸';
+export const HELD = '❚❚';
 
 /** Whether an item's own replies all come from a record. */
 export function isFromRecord(item: Item): boolean {
@@ -142,7 +142,8 @@ function recordLabel(first: readonly string[], words: Words): string {
 /** `12 replayed, 1 by a person, 3 new`; empty for a run that has nothing from a record. */
 export function repliesTold(tree: Tree, words: Words): string {
   const replayed = tree.replies.get('replayed') ?? 0;
-  if (!replayed && !tree.run?.origin) {
+  const origin = tree.run?.origin ?? null;
+  if (!replayed && (origin === null || origin.kind === 'rerun')) {
     return '';
   }
   const human = tree.run?.mode === 'human' ? 0 : (tree.replies.get('human') ?? 0);

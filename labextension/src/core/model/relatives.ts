@@ -39,6 +39,8 @@ export class Relatives {
   /** There is another one, or one of those that are looked at has moved on. */
   readonly changed = new Signal();
   private readonly known = new Map<string, Made>();
+  /** Those that the source has told of, and so can be watched. */
+  private readonly told = new Set<string>();
   private readonly watched = new Map<string, WatchedRun>();
   private readonly ends: (() => void)[] = [];
 
@@ -85,6 +87,14 @@ export class Relatives {
     return watched.store;
   }
 
+  /** Takes runs that were just started, of which their kernel has yet to tell. */
+  expect(made: readonly Made[]): void {
+    for (const each of made) {
+      this.known.set(each.run, each);
+    }
+    this.changed.emit();
+  }
+
   /** Whether one of those that are looked at is under way. */
   get live(): boolean {
     return [...this.watched.values()].some(({ store }) => store.live);
@@ -101,12 +111,13 @@ export class Relatives {
   }
 
   private look(): boolean {
-    const before = this.known.size;
+    const before = this.told.size;
     for (const made of this.source.madeFrom(this.run)) {
       if (made.run !== this.run) {
+        this.told.add(made.run);
         this.known.set(made.run, made);
       }
     }
-    return this.known.size > before;
+    return this.told.size > before;
   }
 }

@@ -1,7 +1,9 @@
 /** Tells a screen reader how the run stands: at most one line in two seconds. */
 
 import { seconds, statusWord } from '../format';
+import { firstHeld, heldTold } from '../model/held';
 import type { ViewState } from '../model/state';
+import type { BlockHeld } from '../trace/wire';
 import { h, setText } from './dom';
 
 const PAUSE = 2000;
@@ -10,12 +12,22 @@ export class Announcer {
   readonly node = h('div', { class: 'rlm-unseen', attrs: { 'aria-live': 'polite', role: 'status' } });
   private said = -Infinity;
   private status = '';
+  private held: BlockHeld | null = null;
 
   constructor(private readonly state: ViewState) {}
 
   update(): void {
     const { store } = this.state;
     const now = performance.now();
+    const held = this.state.playback ? null : firstHeld(store);
+    if (held !== this.held) {
+      this.held = held;
+      if (held) {
+        setText(this.node, heldTold(held, this.state.words));
+        this.said = now;
+        return;
+      }
+    }
     const ended = this.status === 'running' && store.status !== 'running';
     if (!ended && (!store.live || now - this.said < PAUSE)) {
       this.status = store.status;

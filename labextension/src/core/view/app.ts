@@ -1,11 +1,14 @@
 /** `RunView`: everything a person sees of one run. The same in a cell, in a tab and in a page of its own. */
 
+import { firstHeld, heldKey } from '../model/held';
 import { LENSES } from '../model/state';
 import type { LensName, ViewState } from '../model/state';
+import type { Derived } from '../trace/wire';
 import { AnswerPanel } from './answer';
 import { DetailPane } from './detail/pane';
 import { h, setAttribute } from './dom';
 import { Header } from './header';
+import { HeldBar } from './heldbar';
 import type { Host } from './host';
 import { Announcer } from './announcer';
 import { isTyping, passOn, pressed } from './keys';
@@ -32,6 +35,7 @@ export interface ViewOptions {
 export class RunView {
   readonly node: HTMLElement;
   private readonly header: Header;
+  private readonly heldBar: HeldBar;
   private readonly toolbar: Toolbar;
   private readonly playBar: PlayBar;
   private readonly notices: Notices;
@@ -44,6 +48,7 @@ export class RunView {
   private readonly lenses = new Map<LensName, Lens>();
   private readonly disconnect: () => void;
   private revealed = '';
+  private held = '';
   private frame = 0;
   private readonly ticking: ReturnType<typeof setInterval>;
 
@@ -52,7 +57,12 @@ export class RunView {
     host: Host,
     private readonly options: ViewOptions = {}
   ) {
-    this.header = new Header(state, host);
+    this.header = new Header(state, host, kind => {
+      this.act(kind);
+    });
+    this.heldBar = new HeldBar(state, () => {
+      state.setDetail(true);
+    });
     this.toolbar = new Toolbar(state, () => {
       this.focus();
     });
@@ -78,6 +88,7 @@ export class RunView {
         }
       },
       this.header.node,
+      this.heldBar.node,
       this.toolbar.node,
       this.playBar.node,
       this.notices.node,
@@ -89,7 +100,7 @@ export class RunView {
       this.later();
     });
     this.ticking = setInterval(() => {
-      if (state.store.live && this.node.isConnected) {
+      if ((state.store.live || state.relatives.live) && this.node.isConnected) {
         this.later();
       }
     }, TICK);
@@ -101,6 +112,17 @@ export class RunView {
   /** Puts the keyboard into the lens that is shown. */
   focus(): void {
     this.lens.focus();
+  }
+
+  /** Opens the form of an action: on the run as a whole, or on the selected item. */
+  act(kind: Derived): void {
+    const { state } = this;
+    if (kind === 'replay' || kind === 'resume') {
+      state.select('0');
+    }
+    state.setDetail(true);
+    this.draw();
+    this.detail.open(kind);
   }
 
   dispose(): void {
@@ -152,7 +174,9 @@ export class RunView {
       this.stage.replaceChildren(lens.node);
     }
     this.layOut();
+    this.followHeld();
     this.header.update();
+    this.heldBar.update();
     this.toolbar.update();
     this.playBar.update();
     this.notices.update();
@@ -166,6 +190,17 @@ export class RunView {
     }
     this.answer.update();
     this.announcer.update();
+  }
+
+  // From one held block to the next, as long as a person has not gone elsewhere.
+  private followHeld(): void {
+    const { state } = this;
+    const held = state.playback ? null : firstHeld(state.whole);
+    const key = held ? heldKey(held, state.store) : '';
+    if (key && key !== this.held && state.follow && ['0', this.held].includes(state.selected)) {
+      state.select(key);
+    }
+    this.held = key || this.held;
   }
 
   private layOut(): void {

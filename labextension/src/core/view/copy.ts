@@ -1,4 +1,4 @@
-/** A button that puts a text on the clipboard and says whether that went well. */
+/** A button that puts a text on the clipboard and says whether that went well; null is nothing to copy. */
 
 import type { Words } from '../words';
 import { button, setText } from './dom';
@@ -6,7 +6,12 @@ import type { Host } from './host';
 
 const SAID_FOR = 1500;
 
-export function copyButton(host: Host, words: Words, text: () => string, label?: string): HTMLButtonElement {
+export function copyButton(
+  host: Host,
+  words: Words,
+  text: () => string | null,
+  label?: string
+): HTMLButtonElement {
   const name = label ?? words.__('Copy');
   const say = (what: string) => {
     setText(made, what);
@@ -19,7 +24,11 @@ export function copyButton(host: Host, words: Words, text: () => string, label?:
     attrs: { 'aria-live': 'polite' },
     on: {
       click: () => {
-        host.copy(text()).then(
+        const copied = text();
+        if (copied === null) {
+          return;
+        }
+        host.copy(copied).then(
           () => {
             say(words.__('Copied'));
           },

@@ -1,11 +1,14 @@
 /** The head of a run: the question, how it stands, what it may still use, and what can be done with it. */
 
 import { MARKS, brief, dollars, seconds, statusWord, thousands, ticking, tokens } from '../format';
+import { isResumable } from '../model/draft';
 import { runLabel } from '../model/provenance';
 import { findItem } from '../model/rows';
 import { shares } from '../model/spent';
 import type { ViewState } from '../model/state';
 import { shorten, visible } from '../text';
+import type { Derived } from '../trace/wire';
+import { actionName } from './actions/told';
 import { button, h, setAttribute, setText } from './dom';
 import { exportItems } from './exporting';
 import type { Host } from './host';
@@ -24,6 +27,7 @@ export class Header {
   private readonly gauge = h('div', { class: 'rlm-gauges' });
   private readonly stop: HTMLButtonElement;
   private readonly answerNow: HTMLButtonElement;
+  private readonly resume: HTMLButtonElement;
   private readonly problem = h('span', { class: 'rlm-bad', attrs: { role: 'alert' } });
   private readonly exported = h('span', { class: 'rlm-exported', attrs: { role: 'status' } });
   private readonly origin: OriginLine;
@@ -32,9 +36,19 @@ export class Header {
 
   constructor(
     private readonly state: ViewState,
-    host: Host
+    host: Host,
+    act: (kind: Derived) => void
   ) {
     const { words } = state;
+    this.resume = button(actionName('resume', words), {
+      class: 'rlm-button',
+      attrs: { title: words.__('Go on where it stopped, in a new run') },
+      on: {
+        click: () => {
+          act('resume');
+        }
+      }
+    });
     this.answerNow = button(words.__('Answer now'), {
       class: 'rlm-button',
       attrs: { title: words.__('One last turn with what it has') },
@@ -63,6 +77,12 @@ export class Header {
           state.playBack();
         }
       },
+      {
+        label: words.__('Replay the run…'),
+        run: () => {
+          act('replay');
+        }
+      },
       ...(open ? [{ label: words.__('Open in a tab'), run: open }] : []),
       ...exportItems(state, host, told => {
         setText(this.exported, told);
@@ -77,6 +97,7 @@ export class Header {
         this.question,
         this.problem,
         this.exported,
+        this.resume,
         this.answerNow,
         this.stop,
         this.menu.node
@@ -137,6 +158,7 @@ export class Header {
 
   private drawActions(): void {
     const { store } = this.state;
+    this.resume.hidden = this.state.playback !== null || !isResumable(store);
     const able = store.live && store.link !== null;
     for (const each of [this.stop, this.answerNow]) {
       each.hidden = !able;

@@ -1,7 +1,7 @@
 /** Below the figures of a run that was made from another one: from which, at what step and with what changed. */
 
 import { thousands } from '../format';
-import { derivedTold, editTold, readEdit } from '../model/edit';
+import { editTold, originTold, readEdit } from '../model/edit';
 import { DIFFERS, repliesTold } from '../model/provenance';
 import type { ViewState } from '../model/state';
 import { firstLine, visible } from '../text';
@@ -10,6 +10,8 @@ import { button, h, setText } from './dom';
 import type { Host } from './host';
 
 const NAME = 80;
+/** Stands in a sentence for the button that is put there. */
+const HERE = '\u0000';
 const DIFFERING = 'status:differs';
 
 export class OriginLine {
@@ -59,14 +61,11 @@ export class OriginLine {
     this.told.replaceChildren(...(origin ? this.parts(origin) : []));
   }
 
-  private parts({ kind, run, at, edit }: Origin): (Node | string)[] {
+  private parts(origin: Origin): (Node | string)[] {
     const { words } = this.state;
-    const changed = editTold(readEdit(edit), words);
-    return [
-      `${derivedTold(kind, firstLine(at, NAME), words)} ${words.__('from')} `,
-      this.link(run),
-      changed ? ` — ${changed}` : ''
-    ];
+    const changed = editTold(readEdit(origin.edit), words);
+    const [before = '', after = ''] = originTold(origin, HERE, words).split(HERE);
+    return [before, this.link(origin.run), changed ? `${after}: ${changed}` : after];
   }
 
   private link(run: string): HTMLElement {

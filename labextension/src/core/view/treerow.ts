@@ -7,6 +7,7 @@ import { isFailed } from '../model/rows';
 import type { Item, Row } from '../model/rows';
 import { callsIn, secondsIn, wholeUsage } from '../model/spent';
 import type { ViewState } from '../model/state';
+import { stepOf } from '../model/step';
 import { countsOf, stripOf } from '../model/statuses';
 import { title } from '../model/titles';
 import { firstLine } from '../text';
@@ -164,7 +165,7 @@ export class RowDrawer {
 
   private tags(item: Item): string[] {
     const { words, store } = this.state;
-    const out = provenanceTags(item, store.tree, words);
+    const out = [...provenanceTags(item, store.tree, words), this.variants(item)].filter(Boolean);
     if (item.kind === 'call') {
       if (item.call.depth > 0 && item.call.batch === null && item.call.site?.line) {
         out.push(words.__('line %1', item.call.site.line));
@@ -195,6 +196,13 @@ export class RowDrawer {
       }
     }
     return out;
+  }
+
+  private variants(item: Item): string {
+    const { relatives, words } = this.state;
+    const root = item.kind === 'call' && item.call.depth === 0;
+    const made = root || item.kind === 'batch' ? 0 : relatives.at(stepOf(item)).length;
+    return made ? words._n('%1 variant', '%1 variants', made) : '';
   }
 
   private figures(item: Item): Pick<Facts, 'calls' | 'tokens' | 'cost' | 'time'> {

@@ -7,8 +7,11 @@ import { askedByLine, failingLine } from '../../model/lines';
 import type { Asked } from '../../model/lines';
 import type { Item } from '../../model/rows';
 import { visible } from '../../text';
+import type { Decision } from '../../trace/wire';
+import type { Words } from '../../words';
 import { copyButton } from '../copy';
 import { button, h } from '../dom';
+import { diffBody } from './diff';
 import { codeLines } from './highlight';
 import type { Word } from './highlight';
 import { bounded, charCount, heading, selector, signOf } from './parts';
@@ -86,13 +89,31 @@ function codeBlock(ran: Ran, pane: Pane): HTMLElement {
       blockName(ran, pane),
       h('span', { class: 'rlm-detail-size' }, `${charCount(done.code, pane)} · ${seconds(done.seconds)}`),
       done.error && h('span', { class: 'rlm-detail-tag rlm-bad' }, words.__('✗ failed')),
+      decided(done.decision, words),
       h('span', { class: 'rlm-detail-gap' }),
       !tooLong && copyButton(pane.host, words, () => done.code)
     ),
     body,
+    done.decision === 'edited' && item.block.held && edited(item.block.held.code, done.code, words),
     unplaced.length > 0 &&
       h('p', { class: 'rlm-detail-chips' }, ...unplaced.map(([line, each]) => chip(pane, each, line)))
   );
+}
+
+function decided(decision: Decision, words: Words): HTMLElement | null {
+  switch (decision) {
+    case '':
+      return null;
+    case 'edited':
+      return h('span', { class: 'rlm-detail-tag' }, words.__('edited by a person'));
+    case 'skipped':
+      return h('span', { class: 'rlm-detail-tag' }, words.__('skipped by a person'));
+  }
+}
+
+function edited(before: string, after: string, words: Words): HTMLElement {
+  const told = words.__('What the person changed:');
+  return h('div', {}, h('p', { class: 'rlm-detail-remark' }, told), diffBody(before, after, words));
 }
 
 function hasLineOver(most: number, code: string): boolean {

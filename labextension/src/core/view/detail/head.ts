@@ -152,7 +152,7 @@ export class Head {
       () => lookupCode(item),
       words.__('Copy %1', lookupCode(item))
     );
-    setAttribute(lookup, 'title', words.__('What finds this call in the run, in Python'));
+    setAttribute(lookup, 'title', words.__('What finds this step in the run, in Python'));
     this.actions.replaceChildren(
       ...(isAsking(item) ? [this.asCode(item)] : []),
       ...(item.kind === 'batch' ? [] : [lookup])
@@ -217,7 +217,9 @@ function modelName(item: Item, { state: { words } }: Pane): string {
 
 function tagsOf(item: Item, { state: { words, store } }: Pane): string[] {
   const replies = repliesOf(item);
-  const modes = new Set(replies.map(reply => replyLabel(reply, words)));
+  // A person's reply in place of a model's has a tag of its own.
+  const own = replies.filter(({ mode }) => mode !== 'human' || store.tree.run?.mode === 'human');
+  const modes = new Set(own.map(reply => replyLabel(reply, words)));
   if (item.kind === 'call' && item.call.depth === 0 && store.tree.run) {
     modes.add(runLabel(store.tree, words));
   }

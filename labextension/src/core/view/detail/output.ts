@@ -8,6 +8,7 @@ import type { Item } from '../../model/rows';
 import { lengthOf } from '../../model/sent';
 import { button, h } from '../dom';
 import { blockName, blockSections } from './code';
+import { differences } from './differences';
 import { heading, remark, signOf, still } from './parts';
 import { errorBody } from './reply';
 import { richBody } from './rich';
@@ -66,6 +67,7 @@ function blockOutput(ran: Ran, raw: boolean, pane: Pane): HTMLElement {
     'section',
     { class: 'rlm-detail-block' },
     ...(raw ? [title, ...rawOutput(ran, pane)] : [shown()]),
+    done.divergences.length > 0 && differences(done.divergences, pane),
     ...done.outputs.map((output, at) =>
       richBody(pane, output, words.__('Figure %1 of block %2', at + 1, item.block.number))
     )

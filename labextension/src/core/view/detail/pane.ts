@@ -2,9 +2,12 @@
 
 import { eventsIn, tabsOf } from '../../model/detail';
 import type { Item } from '../../model/rows';
+import type { Derived } from '../../trace/wire';
 import type { TabName, ViewState } from '../../model/state';
 import { button, h, setAttribute } from '../dom';
 import type { Host } from '../host';
+import { Actions } from '../actions/actions';
+import { HeldForms } from '../actions/heldforms';
 import { batchSections } from './batch';
 import { BLOCKS, blocksKey, codeSections } from './code';
 import { Head } from './head';
@@ -18,6 +21,7 @@ import { reconcile } from './section';
 import type { Pane, Section } from './section';
 import { Tabs } from './tabs';
 import { usageSections } from './usage';
+import { variantCount, variantSections } from './variants';
 import { variableSections } from './variables';
 import { WholeTexts } from './whole';
 
@@ -28,6 +32,8 @@ export class DetailPane {
   readonly node: HTMLElement;
   private readonly pane: Pane;
   private readonly head: Head;
+  private readonly actions: Actions;
+  private readonly held: HeldForms;
   private readonly tabs: Tabs;
   private readonly whole: WholeTexts;
   private readonly wrap: HTMLButtonElement;
@@ -50,6 +56,12 @@ export class DetailPane {
     this.pane = { state, host, memory: new Memory(), redraw };
     this.whole = new WholeTexts(this.pane);
     this.head = new Head(this.pane, events => this.whole.ask(events));
+    this.actions = new Actions(this.pane, () => {
+      this.choose('variants');
+    });
+    this.held = new HeldForms(this.pane, () => {
+      this.focus();
+    });
     this.tabs = new Tabs(words, name => {
       this.choose(name);
     });
@@ -74,6 +86,9 @@ export class DetailPane {
       },
       this.nothing,
       this.head.node,
+      this.actions.bar,
+      this.held.node,
+      this.actions.place,
       h('div', { class: 'rlm-detail-bar-line' }, this.tabs.node, this.wrap),
       this.panel
     );
@@ -87,10 +102,13 @@ export class DetailPane {
     if (!item) {
       return;
     }
-    const offered = tabsOf(item);
+    const variants = variantCount(item, this.pane);
+    const offered = withVariants(tabsOf(item), variants !== null);
     const chosen = offered.find(name => name === this.state.tab) ?? offered[0] ?? 'raw';
     this.head.update(item);
-    this.tabs.update(item, offered, chosen);
+    this.actions.update(item);
+    this.held.update(item);
+    this.tabs.update(item, offered, chosen, variants ?? 0);
     setAttribute(this.panel, 'aria-labelledby', this.tabs.tabId(chosen));
     this.drawBody(item, chosen);
     this.drawWrap();
@@ -100,6 +118,11 @@ export class DetailPane {
   /** Puts the keyboard on the tab that is shown. */
   focus(): void {
     this.tabs.focus();
+  }
+
+  /** Opens the form of an action on the selected item. */
+  open(kind: Derived): void {
+    this.actions.open(kind);
   }
 
   dispose(): void {
@@ -160,6 +183,12 @@ export class DetailPane {
   }
 }
 
+// Beside what it gave: there it is compared.
+function withVariants(tabs: readonly TabName[], variants: boolean): TabName[] {
+  const at = tabs.indexOf('usage');
+  return variants ? [...tabs.slice(0, at), 'variants', ...tabs.slice(at)] : [...tabs];
+}
+
 function sectionsOf(tab: TabName, item: Item, pane: Pane): Section[] {
   switch (tab) {
     case 'prompt':
@@ -173,7 +202,7 @@ function sectionsOf(tab: TabName, item: Item, pane: Pane): Section[] {
     case 'variables':
       return variableSections(item, pane);
     case 'variants':
-      return [];
+      return variantSections(item, pane);
     case 'usage':
       return usageSections(item, pane);
     case 'raw':

@@ -1,9 +1,13 @@
 /** The reply tab: what came back, the reasoning before it, and what went wrong. */
 
+import { brief } from '../../format';
 import { errorOf, repliesOf } from '../../model/detail';
+import { REPLAYED } from '../../model/provenance';
 import type { Item } from '../../model/rows';
 import { visible } from '../../text';
+import { isReplayed } from '../../trace/call';
 import type { ErrorInfo, ModelReplied } from '../../trace/wire';
+import type { Words } from '../../words';
 import { h } from '../dom';
 import { charCount, fold, remark, signOf, still } from './parts';
 import type { Pane, Section } from './section';
@@ -25,6 +29,9 @@ function modelSections(item: Item, reply: ModelReplied, pane: Pane): Section[] {
   const { words } = pane.state;
   const sign = signOf([reply]);
   const out: Section[] = [];
+  if (isReplayed(reply)) {
+    out.push(still('replayed', sign, () => remark(recordedTold([reply], words))));
+  }
   if (reply.reasoning) {
     out.push(
       still('reasoning', sign, () =>
@@ -79,6 +86,18 @@ function errorSection(item: Item, error: ErrorInfo, pane: Pane): Section {
   return still('error', `${error.type} ${String(error.message.length)}`, () =>
     errorBody(pane, `${item.key}|error`, error)
   );
+}
+
+/** What replies that came from a record used when they were first given. */
+export function recordedTold(replies: readonly ModelReplied[], words: Words): string {
+  let [input, output] = [0, 0];
+  for (const { usage } of replies) {
+    input += usage.inputTokens;
+    output += usage.outputTokens;
+  }
+  return input + output
+    ? words.__('%1 replayed, at no cost; then it took %2 → %3 tokens', REPLAYED, brief(input), brief(output))
+    : words.__('%1 replayed, at no cost', REPLAYED);
 }
 
 /** An error: its type, its message and where it arose. */

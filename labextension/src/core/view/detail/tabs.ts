@@ -1,5 +1,6 @@
 /** The tabs of the detail, by the WAI-ARIA pattern: one in the tab order, arrows between them, chosen as they are reached. */
 
+import { thousands } from '../../format';
 import type { Item } from '../../model/rows';
 import type { TabName } from '../../model/state';
 import type { Words } from '../../words';
@@ -32,7 +33,7 @@ export class Tabs {
     return `${this.panelId}-${name}`;
   }
 
-  update(item: Item, offered: readonly TabName[], chosen: TabName): void {
+  update(item: Item, offered: readonly TabName[], chosen: TabName, variants = 0): void {
     if (offered.join() !== this.offered.join()) {
       const held = this.node.contains(document.activeElement);
       this.node.replaceChildren(...offered.map(name => this.button(name)));
@@ -44,7 +45,8 @@ export class Tabs {
     this.chosen = chosen;
     for (const name of offered) {
       const tab = this.button(name);
-      setText(tab, tabLabel(name, item, this.words));
+      const label = tabLabel(name, item, this.words);
+      setText(tab, name === 'variants' ? variantsLabel(item, variants, this.words) : label);
       setAttribute(tab, 'aria-selected', String(name === chosen));
       tab.tabIndex = name === chosen ? 0 : -1;
     }
@@ -83,6 +85,15 @@ export class Tabs {
       event.stopPropagation();
     }
   }
+}
+
+function variantsLabel(item: Item, count: number, words: Words): string {
+  if (count === 0) {
+    return words.__('Original');
+  }
+  return item.kind === 'call' && item.call.depth === 0
+    ? words.__('Runs made from this (%1)', thousands(count))
+    : words.__('Variants (%1)', thousands(count));
 }
 
 function tabLabel(name: TabName, item: Item, words: Words): string {

@@ -4,11 +4,12 @@ import { brief, dollars, seconds, thousands, ticking } from '../../format';
 import type { Item } from '../../model/rows';
 import { callsIn, ownUsage, secondsIn, shares, tokensPerSecond, wholeUsage } from '../../model/spent';
 import type { Share } from '../../model/spent';
-import { waitedFor } from '../../trace/call';
+import { isReplayed, waitedFor } from '../../trace/call';
 import type { Total } from '../../trace/total';
 import { repliesOf, spanOf } from '../../model/detail';
 import { h } from '../dom';
-import { scrolled, still } from './parts';
+import { remark, scrolled, still } from './parts';
+import { recordedTold } from './reply';
 import type { Pane, Section } from './section';
 import { factList } from './variables';
 
@@ -17,8 +18,12 @@ export function usageSections(item: Item, pane: Pane): Section[] {
   const rows = usageRows(item, pane);
   const facts = timeFacts(item, pane);
   const used = shares(item, pane.state.store);
+  const recorded = repliesOf(item).filter(isReplayed);
   return [
     still('usage', JSON.stringify(rows), () => usageTable(rows, pane)),
+    ...(recorded.length
+      ? [still('recorded', String(recorded.length), () => remark(recordedTold(recorded, words)))]
+      : []),
     still('time', JSON.stringify(facts), () =>
       h('section', {}, h('h3', { class: 'rlm-detail-heading' }, words.__('Time')), factList(facts))
     ),
