@@ -18,6 +18,7 @@
     │   ├── WorkerLost              the worker process ended without being asked to
     │   └── ProtocolError           a frame that breaks the protocol
     ├── LimitExceeded               a limit of the whole run is reached
+    ├── UnknownRun                  nobody here has that run
     ├── UnknownStep                 a run has no such call or turn
     ├── NotReached                  a fork ended before the step that it was to change
     ├── NoAnswer                    a run ended without an answer; carries the run
@@ -143,6 +144,14 @@ class LimitExceeded(RLMError):
         self.allowed = allowed
 
 
+class UnknownRun(RLMError):
+    """Nobody here has the run of that id."""
+
+    def __init__(self, message: str, *, run_id: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+
 class UnknownStep(RLMError, KeyError):
     """The run has no call or turn of that path."""
 
@@ -206,6 +215,7 @@ __all__ = [
     "ServerUnreachable",
     "TraceError",
     "TraceVersionError",
+    "UnknownRun",
     "UnknownStep",
     "WorkerLost",
 ]

@@ -9,14 +9,17 @@ from rlm_kernel.repl.base import BlockResult
 from rlm_kernel.text import cut
 from rlm_kernel.trace import CodeExecuted, Divergence, ErrorInfo, Variable, VariableChanges
 
-_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
+# Addresses of objects, and idents of threads, also where a preview was cut in the middle of one.
+_NEVER_THE_SAME = re.compile(
+    r"\b0x[0-9a-fA-F]{6,16}\b|(?<=stopped )[0-9]+|(?<=started )[0-9]+|(?<=daemon )[0-9]+|\b[0-9]+(?=\)>)"
+)
 _CHARS = 2_000
 
 
 def divergences(
     recorded: CodeExecuted, code: str, result: BlockResult, error: ErrorInfo | None
 ) -> tuple[Divergence, ...]:
-    """What is not as it was; addresses of objects are never the same and do not count."""
+    """What is not as it was. Addresses of objects are never the same, and do not count."""
     pairs = (
         ("code", recorded.code, code),
         ("error", _error(recorded.error), _error(error)),
@@ -32,7 +35,7 @@ def differing(what: str, recorded: str, found: str) -> Divergence:
 
 
 def _plain(text: str) -> str:
-    return _ADDRESS.sub("0x…", text)
+    return _NEVER_THE_SAME.sub("0x…", text)
 
 
 def _error(error: ErrorInfo | None) -> str:

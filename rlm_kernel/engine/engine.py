@@ -59,7 +59,7 @@ class Job:
     prompt_is_context: bool = False
     plan: Plan = field(default_factory=Plan)
     origin: Origin | None = None
-    seed: int = field(default_factory=lambda: int.from_bytes(os.urandom(3)))
+    seed: int | None = None
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -69,7 +69,7 @@ MakeRepl = Callable[[CallSpec, Settings, int], Repl]
 def worker(spec: CallSpec, settings: Settings, seed: int) -> Repl:
     """A worker process for that call."""
     plain = spec.depth + 1 >= settings.max_depth
-    seed = zlib.crc32(spec.id.encode(), seed)  # siblings that draw samples are to draw different ones
+    seed = zlib.crc32(spec.id.encode(), seed % 2**32)  # siblings that draw samples are to draw different ones
     return WorkerRepl(spec.packed, block_seconds=settings.block_seconds, plain_children=plain, seed=seed)
 
 
@@ -84,6 +84,8 @@ class Engine:
         self._asker = Asker(job.settings, self._ledger, recorder)
         self.gate = Gate(recorder, self._ledger, closed=job.settings.step)
         self._make_repl = make_repl
+        seed = job.settings.seed if job.seed is None else job.seed
+        self._seed = int.from_bytes(os.urandom(4)) if seed is None else seed
         self._names = job.names or (job.model.name, job.sub_model.name)
         # One limit for each depth: a child that waits for its own children never waits for a place of theirs.
         self._places: dict[int, asyncio.Semaphore] = defaultdict(
@@ -131,7 +133,7 @@ class Engine:
         try:
             if spec.past.is_wanted():
                 await self._show(spec)
-            outcome = await (self._rlm(spec) if spec.kind == "rlm" else self._llm(spec))
+            outcome = await self._outcome(spec)
             if spec.depth == 0 and not self._job.plan.reached:
                 raise NotReached(
                     "the code did something else this time, and the run ended before the step that was to be changed: "
@@ -148,6 +150,12 @@ class Engine:
             CallFinished(call_id=spec.id, status=outcome.status, answer=answer, how=outcome.how)
         )
         return outcome
+
+    async def _outcome(self, spec: CallSpec) -> Outcome:
+        try:
+            return await (self._rlm(spec) if spec.kind == "rlm" else self._llm(spec))
+        finally:
+            await spec.past.end_in_order()
 
     async def _llm(self, spec: CallSpec) -> Outcome:
         request = Request(
@@ -181,7 +189,7 @@ class Engine:
     async def _rlm(self, spec: CallSpec) -> Outcome:
         async with self._places[spec.depth]:
             means = Means(
-                repl=self._make_repl(spec, self._settings, self._job.seed),
+                repl=self._make_repl(spec, self._settings, self._seed),
                 ask=self._ask,
                 subcalls=Subcalls(
                     spec, self._settings, self._ledger, self._names, self._start, self._subcall
@@ -226,7 +234,7 @@ class Engine:
                     "sub_model": self._names[1],
                 },
                 context=job.context.card if job.context else None,
-                seed=job.seed,
+                seed=self._seed,
                 origin=job.origin,
             )
         )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -18,6 +19,7 @@ from rlm_kernel.trace import Block, Call, Turn
 Fingerprint = tuple[str, str, str, str]
 """What is asked: kind, model, prompt, and the hash of the context."""
 
+_MOST = 1_000_000  # no batch is larger; a damaged trace may say so
 PATIENCE_SECONDS = 0.5
 """How long a result is kept back for one that came before it in the record: code that does something else this time
 may never ask for that."""
@@ -35,27 +37,29 @@ class Asked:
 
 @dataclass(kw_only=True, eq=False)
 class Unit:
-    """What was asked for at once in the record. `before` is the one of its block whose results came just before."""
+    """What was asked for at once in the record. `before` is the one of its block whose results came just before;
+    `ended` is set when those of this one have been given to the block again."""
 
     calls: tuple[Call, ...]
     asked: Asked
     before: Unit | None = None
     named: bool = False
-    found: asyncio.Event = field(default_factory=asyncio.Event)
-    settled: asyncio.Event | None = None
+    found: bool = False
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def numbers(self) -> range:
+        """Its numbers in the turn, also of those that a kernel which died did not come to."""
+        first = self.calls[0]
+        size = first.batch.size if first.batch else 1
+        start = _number(first) - (first.batch.index if first.batch else 0)
+        return range(start, start + (size if size < _MOST else len(self.calls)))
 
     async def follow(self) -> None:
-        """Returns when what came before has taken effect in the block."""
-        if self.before is not None:
-            try:
-                await asyncio.wait_for(self.before._over(), PATIENCE_SECONDS)
-            except TimeoutError:
-                return
-
-    async def _over(self) -> None:
-        await self.found.wait()
-        if self.settled is not None:
-            await self.settled.wait()
+        """Returns when the block has what came before."""
+        if self.before is not None and not self.before.ended.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.before.ended.wait(), PATIENCE_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,43 +86,43 @@ class Issued:
             _link(units)
         self._counts.clear()
 
-    def claim(self, asked: Asked) -> Claim:
-        """The place of what is asked now. Each unit is found once, and its numbers are given once."""
+    def claim(self, asked: Asked, is_free: Callable[[Call], bool]) -> Claim:
+        """The place of what is asked now. Each unit of free calls is found once, and its numbers are given once."""
         place = self._places.get(self._place(asked))
-        unit = self._find(asked)
+        unit = self._find(asked, is_free)
         named = unit if unit is not None and not unit.named else self._same_size(place, asked)
         if named is None:
             first = self._highest + 1
             self._highest += len(asked.fingerprints)
             return Claim(numbers=tuple(range(first, self._highest + 1)), unit=unit)
         named.named = True
-        return Claim(numbers=tuple(_number(call) for call in named.calls), unit=unit)
+        return Claim(numbers=tuple(named.numbers), unit=unit)
 
     def _add(self, unit: Unit) -> None:
         self._places[self._place(unit.asked)] = unit
         self._alike[unit.asked.batched, unit.asked.fingerprints].append(unit)
         self._mine[unit.asked.lane, unit.asked.batched, unit.asked.fingerprints].append(unit)
-        self._highest = max(self._highest, *map(_number, unit.calls))
+        self._highest = max(self._highest, unit.numbers[-1])
 
     def _place(self, asked: Asked) -> tuple[int, str, int]:
         who = asked.block, asked.lane
         self._counts[who] += 1
         return (*who, self._counts[who])
 
-    def _find(self, asked: Asked) -> Unit | None:
+    def _find(self, asked: Asked, is_free: Callable[[Call], bool]) -> Unit | None:
         key = asked.batched, asked.fingerprints
         for waiting in (self._mine.get((asked.lane, *key)), self._alike.get(key)):
             while waiting:
                 unit = waiting.popleft()
-                if not unit.found.is_set():
-                    unit.found.set()
+                if not unit.found and all(map(is_free, unit.calls)):
+                    unit.found = True
                     return unit
         return None
 
     def _same_size(self, place: Unit | None, asked: Asked) -> Unit | None:
         if place is None or place.named or place.asked.batched != asked.batched:
             return None
-        return place if len(place.calls) == len(asked.fingerprints) else None
+        return place if len(place.numbers) == len(asked.fingerprints) else None
 
 
 def fingerprint(call: Call) -> Fingerprint:

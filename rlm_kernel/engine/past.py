@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from rlm_kernel.engine.divergence import differing, divergences
-from rlm_kernel.engine.issued import Asked, Claim, Issued
-from rlm_kernel.engine.plan import UNFINISHED, Edit, Plan
+from rlm_kernel.engine.issued import Asked, Claim, Issued, Unit
+from rlm_kernel.engine.plan import EVERYTHING, UNFINISHED, Edit, Plan
 from rlm_kernel.errors import NotReached, RLMError
 from rlm_kernel.models import Model, Reply, Request
 from rlm_kernel.repl.base import BlockResult, Repl
@@ -31,10 +31,15 @@ _SLACK_SECONDS = 1.0
 class Past:
     """What the record says about one call; about a call that is not in it, nothing."""
 
-    def __init__(self, plan: Plan, call: Call | None) -> None:
+    def __init__(
+        self, plan: Plan, call: Call | None, unit: Unit | None = None, *, aside: bool = False
+    ) -> None:
         self._plan = plan
         self._call = call
-        self._stop = plan.stop(call) if call is not None else 0
+        self._unit = unit
+        # An edited call whose record is used aside, for another that asks the same as it did, is not edited there.
+        self._edit = None if aside else plan.edit_of(call)
+        self._stop = EVERYTHING if aside else plan.stop(call) if call is not None else 0
         self._issued = Issued(None)
         self._found: Counter[int] = Counter()
         self._asked: Counter[int] = Counter()
@@ -42,7 +47,7 @@ class Past:
     @property
     def edit(self) -> Edit | None:
         """The edit, if it is in this call."""
-        return self._plan.edit_of(self._call)
+        return self._edit
 
     # What the model is asked and says
 
@@ -100,6 +105,11 @@ class Past:
         await asyncio.sleep(self._never_came_back())
         return None
 
+    async def end_in_order(self) -> None:
+        """Returns when the call may end: threads of the code may go by which result comes first."""
+        if self._unit is not None:
+            await self._unit.follow()
+
     # What its code does
 
     def decided(self, turn: int, number: int) -> tuple[Decision, str] | None:
@@ -131,14 +141,15 @@ class Past:
 
     def claim(self, asked: Asked) -> tuple[Claim, list[Past]]:
         """Where new sub-calls stand, and the past of each."""
-        claim = self._issued.claim(asked)
+        claim = self._issued.claim(asked, self._plan.is_free)
         self._asked[asked.block] += len(asked.fingerprints)
         if claim.unit is not None:
             self._found[asked.block] += len(claim.unit.calls)
             for call in claim.unit.calls:
                 self._plan.take(call)
-            return claim, [Past(self._plan, call) for call in claim.unit.calls]
-        return claim, [Past(self._plan, self._plan.another(each)) for each in asked.fingerprints]
+            return claim, [Past(self._plan, call, claim.unit) for call in claim.unit.calls]
+        others = map(self._plan.another, asked.fingerprints)
+        return claim, [Past(self._plan, call, aside=aside) for call, aside in others]
 
     # What somebody wants to know
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import defaultdict, deque
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,9 +69,10 @@ class Plan:
         self._resume = resume
         self._root = record.root if record else None
         self._taken: set[str] = set()
+        self._asked_anew = False
         self._path = _path(edit.step) if edit else {}
         self._through = {call_id: stop - 1 for call_id, stop in list(self._path.items())[1:]}
-        self._alike: dict[Fingerprint, deque[Call]] = defaultdict(deque)
+        self._alike: dict[Fingerprint, list[Call]] = defaultdict(list)
         for call in record.walk() if record else ():
             self._alike[fingerprint(call)].append(call)
 
@@ -102,17 +103,38 @@ class Plan:
 
     def take(self, call: Call) -> None:
         """Says that the call has been found again."""
-        self._taken.add(call.id)
+        if self._asks_anew(call):
+            self._asked_anew = True  # what it was told the first time is still there for whoever asks that
+        else:
+            self._taken.add(call.id)
 
-    def another(self, asked: Fingerprint) -> Call | None:
-        """A recorded call that asked the same and has not been found yet, wherever it stands."""
-        waiting = self._alike.get(asked)
-        while waiting:
-            call = waiting.popleft()
-            if call.id not in self._taken:
-                self.take(call)
-                return call
-        return None
+    def is_free(self, call: Call) -> bool:
+        """Whether the call has not been found yet."""
+        return call.id not in self._taken
+
+    def another(self, asked: Fingerprint) -> tuple[Call | None, bool]:
+        """A recorded call that asked the same and that nobody else will ask for; and whether it is the edited one, of
+        which only the record is meant."""
+        for call in self._alike.get(asked, ()):
+            if self.is_free(call) and self._is_loose(call):
+                aside = self._asks_anew(call) and self._asked_anew
+                if aside:
+                    self._taken.add(call.id)
+                else:
+                    self.take(call)
+                return call, aside
+        return None, False
+
+    def _is_loose(self, call: Call) -> bool:
+        # What a turn issued that is followed will be asked for there.
+        if self._asks_anew(call) and self._asked_anew:
+            return True
+        turn = int(call.id.split(".")[-2]) if call.parent else 0
+        return call.parent is not None and turn >= self.stop(call.parent)
+
+    def _asks_anew(self, call: Call) -> bool:
+        edit = self.edit_of(call)
+        return edit is not None and edit.prompt is not None
 
 
 def _path(step: Step) -> dict[str, int]:
@@ -128,7 +150,8 @@ def _path(step: Step) -> dict[str, int]:
 def _frontier(call: Call) -> float:
     # A last turn is not repeated: whoever resumes wants the run to go on. Nor is the failure that ended it.
     for turn in call.turns:
-        if (turn.asks and turn.asks[-1].last) or (turn.reply and turn.reply.error):
+        fatal = call.depth == 0 and turn.reply is not None and turn.reply.error is not None
+        if fatal or (turn.asks and turn.asks[-1].last):
             return turn.number
     return EVERYTHING
 

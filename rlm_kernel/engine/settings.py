@@ -40,6 +40,8 @@ class Settings:
     """Left to the server when None."""
     max_output_tokens: int | None = None
     """Tokens of one reply; left to the server when None."""
+    seed: int | None = None
+    """Where chance starts from in the model's code (`random`, numpy's global generator); drawn when None."""
     step: bool = False
     """Hold each block for a person, who runs, changes or skips it."""
     cache: bool = False
@@ -59,6 +61,7 @@ class Settings:
             _at_least(self, name, 1e-9)
         for name in ("max_calls", "max_depth"):
             _at_least(self, name, 0)
+        _at_least(self, "seed", 0)
         for name in ("max_tokens", "max_seconds", "max_output_tokens"):
             _at_least(self, name, 1e-9)
         _at_least(self, "output_chars", 200)

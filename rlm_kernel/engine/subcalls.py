@@ -88,11 +88,9 @@ class Subcalls:
             claim, specs = self._specs(drafts, batch, block)
             for spec in specs:
                 self._start(spec)
-            if claim.unit is not None:
-                claim.unit.settled = batch.settled
             results = await self._made(specs)
             if claim.unit is not None:
-                await claim.unit.follow()
+                claim.unit.ended.set()
             return results
         finally:
             self._close(

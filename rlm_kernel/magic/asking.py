@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 from rlm_kernel.errors import RLMError
+from rlm_kernel.magic.variables import context_of
 from rlm_kernel.magic.watch import explain, watch
 from rlm_kernel.run import RLM, Run
 from rlm_kernel.views.runs import RUNS
@@ -29,6 +30,10 @@ def ask(magics: RlmMagics, query: str, context: Any, name: str, arguments: argpa
         run = _rlm(magics, arguments).start(query, context=context, name=name)
     except RLMError as error:
         raise UsageError(str(error)) from None
+    # What the notebook holds, it may let go of: a run in its list must not keep a gigabyte alive.
+    spaces = magics.variables
+    if all(each in spaces for each in arguments.names):
+        run.look_up_context(lambda: context_of(arguments.names, spaces)[0])
     _keep(magics, run, arguments)
     ended_by = watch(run, live=hasattr(magics.host, "kernel"), inline_kb=magics.size_of(run.id))
     magics.host.displayhook.update_user_ns(run)  # `_` is the run, without showing it a second time

@@ -1,20 +1,22 @@
-"""The line commands: `%rlm list`, `show`, `models`, `config`, `help`, `doctor`."""
+"""The line commands: `%rlm list`, `show`, `models`, `config`, `help`, `doctor`, and those that make runs from runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from pathlib import Path
+from functools import partial
 
 from IPython.core.display_functions import display
 from IPython.core.error import UsageError
 
 from rlm_kernel.engine.thread import submit
 from rlm_kernel.errors import ConfigError, RLMError
+from rlm_kernel.magic.derive import command as derive
+from rlm_kernel.magic.derive import find_run, split, trace_files
 from rlm_kernel.magic.doctor import examine
-from rlm_kernel.magic.magics import COMMANDS, RlmMagics
+from rlm_kernel.magic.magics import COMMANDS, DERIVING, RlmMagics
 from rlm_kernel.models import NO_MODEL, OpenAIModel
-from rlm_kernel.run import Run, load
+from rlm_kernel.run import Run
 from rlm_kernel.trace import SUFFIX
 from rlm_kernel.views import mime_bundle
 from rlm_kernel.views.summary import count
@@ -23,6 +25,12 @@ HELP = """\
 %%rlm NAME [options]      ask the question in the cell about a variable; %%rlm? lists the options
 %rlm list                 the runs of this notebook, and the traces in its folder
 %rlm show ID [CALL]       a run's tree again, or one call of it: its prompt, code, output and reply
+%rlm replay RUN           the run again from its trace: no model is asked
+%rlm rerun RUN CALL       one call again: --prompt, --model, --temperature, -n SAMPLES
+%rlm fork RUN STEP        the same up to a step, then another way: --hint, --code, --reply, --prompt, --model, --max-turns …
+%rlm resume RUN           go on where a run was interrupted, exhausted or cut off: --max-turns …
+%rlm diff RUN OTHER       two runs side by side
+                          a long text goes into the cell: %%rlm fork RUN 0.3 --code; -o NAME keeps the new run
 %rlm models               which models can be asked, and what the server offers
 %rlm config               the defaults; %config RlmMagics.max_depth = 3 changes one
 %rlm doctor               what is installed, what works, and what to do about the rest
@@ -31,7 +39,7 @@ HELP = """\
 
 def dispatch(magics: RlmMagics, line: str) -> None:
     """Runs the command in the line. Raises `UsageError` for one that does not exist."""
-    name, *rest = line.split() or ["help"]
+    name, *rest = split(line) or ["help"]
     command = _COMMANDS.get(name)
     if command is None:
         near = get_close_matches(name, COMMANDS, n=1)
@@ -51,7 +59,7 @@ def _list(magics: RlmMagics, words: list[str]) -> None:
         calls = sum(1 for _ in run.walk())
         print(f"{run.id}  {run.status:11}  {count(calls, 'call'):>11}  {' '.join(run.query.split())[:70]}")
     known = {run.path for run in runs}
-    files = [path for path in _files(magics) if path not in known]
+    files = [path for path in trace_files(magics) if path not in known]
     for path in files:
         print(f"{path.name.removesuffix(SUFFIX)}  on disk: %rlm show {path.name.removesuffix(SUFFIX)}")
     if not runs and not files:
@@ -72,29 +80,10 @@ def _show(magics: RlmMagics, words: list[str]) -> None:
 
 
 def _find(magics: RlmMagics, name: str) -> Run:
-    for run in reversed(magics.runs):
-        if run.id == name or run.id.startswith(name):
-            return run
-    paths = [Path(name), *(path for path in _files(magics) if path.name.startswith(name))]
-    for path in paths:
-        if path.is_file():
-            return _load(path)
-    near = get_close_matches(name, [run.id for run in magics.runs], n=1)
-    raise UsageError(
-        f"there is no run {name!r}" + (f"; did you mean {near[0]}?" if near else "; %rlm list has them")
-    )
-
-
-def _load(path: Path) -> Run:
     try:
-        return load(path)
+        return find_run(magics, name)
     except RLMError as error:
         raise UsageError(str(error)) from None
-
-
-def _files(magics: RlmMagics) -> list[Path]:
-    folder = Path(magics.trace_dir).expanduser().absolute()
-    return sorted(folder.glob(f"*{SUFFIX}"), reverse=True) if folder.is_dir() else []
 
 
 def _models(magics: RlmMagics, words: list[str]) -> None:
@@ -131,8 +120,13 @@ def _doctor(magics: RlmMagics, words: list[str]) -> None:
     print("\n".join(examine(magics)))
 
 
-_COMMANDS: dict[str, Callable[[RlmMagics, list[str]], None]] = dict(
-    zip(COMMANDS, (_list, _show, _models, _config, _help, _doctor), strict=True)
-)
+def _derive(kind: str, magics: RlmMagics, words: list[str]) -> None:
+    derive(magics, kind, words)
+
+
+_COMMANDS: dict[str, Callable[[RlmMagics, list[str]], None]] = {
+    **dict(zip(COMMANDS, (_list, _show, _models, _config, _help, _doctor), strict=False)),
+    **{kind: partial(_derive, kind) for kind in DERIVING},
+}
 
 __all__ = ["HELP", "dispatch"]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rlm_kernel.magic.magics import RlmMagics
     from rlm_kernel.trace import Trace
     from rlm_kernel.views.channel import Session
+    from rlm_kernel.views.op import Wish
     from rlm_kernel.views.runs import Runs
 
 TARGET = "rlm_kernel"
@@ -113,6 +114,11 @@ class NotebookDesk:
         bundle = import_module("rlm_kernel.views").mime_bundle
         data: dict[str, Any] = bundle(trace, inline_kb=self._magics.size_of(trace.run_id))
         return data
+
+    def derive(self, run_id: str, wish: Wish) -> list[str]:
+        """New runs made from that one, which the notebook keeps."""
+        derive = import_module("rlm_kernel.magic.derive").derived
+        return [run.id for run in derive(self._magics, run_id, wish.kind, wish.at, wish.edit)]
 
     def _load(self, run_id: str) -> Trace | None:
         # The id names a file of its own folder and nothing else: it is no path, and the file has to be that run's.

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from rlm_kernel.run import Run
 
-COMMANDS = ("list", "show", "models", "config", "help", "doctor")
+DERIVING = ("replay", "rerun", "fork", "resume", "diff")
+"""The commands of `%rlm` that make a run from a run, or compare two; some take the body of a cell."""
+COMMANDS = ("list", "show", "models", "config", "help", "doctor", *DERIVING)
 """The commands of `%rlm`."""
 
 
@@ -105,6 +107,11 @@ class RlmMagics(Magics):
         """
         if cell is None:
             _load("commands").dispatch(self, line)
+            return
+        words = line.split()
+        if len(words) > 1 and words[0] in DERIVING and words[0] not in self.variables:
+            derive = _load("derive")
+            derive.command(self, words[0], derive.split(line)[1:], cell)
             return
         arguments = self._arguments(line)
         if not cell.strip():

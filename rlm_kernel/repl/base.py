@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -24,17 +23,13 @@ class SubcallRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class SubcallBatch:
-    """The sub-calls of one `llm_query`, `rlm_query` or batched call, with the line and the lane that issued them.
-
-    `settled` is set when the results have taken effect in the block: its lane has asked again or ended, or the block.
-    """
+    """The sub-calls of one `llm_query`, `rlm_query` or batched call, with the line and the lane that issued them."""
 
     requests: tuple[SubcallRequest, ...]
     batched: bool
     line: int
     code: str
     lane: str = ""
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,4 +111,12 @@ class Repl(Protocol):
         ...
 
 
-__all__ = ["BlockResult", "Repl", "Serve", "SubcallBatch", "SubcallRequest", "SubcallResult", "Submission"]
+__all__ = [
+    "BlockResult",
+    "Repl",
+    "Serve",
+    "SubcallBatch",
+    "SubcallRequest",
+    "SubcallResult",
+    "Submission",
+]

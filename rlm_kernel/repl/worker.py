@@ -44,7 +44,6 @@ class WorkerRepl:
         self._loop = asyncio.get_running_loop()
         self._serve: Serve | None = None
         self._serving: set[asyncio.Task[None]] = set()
-        self._unsettled: dict[int, asyncio.Event] = {}
         self._worker: WorkerProcess | None = None
         self._answered: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._given: asyncio.Future[Frame] = self._loop.create_future()
@@ -86,7 +85,6 @@ class WorkerRepl:
             self._watch.stop()
             self._serve = None
             await self._drop_subcalls()
-            self._settle(*self._unsettled)
         return self._result(done)
 
     async def values(self, names: Sequence[str] | None = None) -> dict[str, Any]:
@@ -148,8 +146,6 @@ class WorkerRepl:
                 if not self._why_stopped:
                     self._watch.pause()
                 task.add_done_callback(self._served)
-            case "settled":
-                self._settle(data.get("number"))
             case "done" | "opened" | "broken":
                 if not self._answered.done():
                     self._answered.set_result(data)
@@ -159,12 +155,6 @@ class WorkerRepl:
                     self._given.set_result(frame)
             case other:
                 raise ProtocolError(f"unknown frame {other!r}")
-
-    def _settle(self, *numbers: Any) -> None:
-        for number in numbers:
-            event = self._unsettled.pop(number, None) if isinstance(number, int) else None
-            if event is not None:
-                event.set()
 
     def _served(self, task: asyncio.Task[None]) -> None:
         self._serving.discard(task)
@@ -181,20 +171,14 @@ class WorkerRepl:
             self._given.set_exception(error)
 
     async def _answer_call(self, data: dict[str, Any], blob: bytes) -> None:
-        number = data.get("number")
-        reply: dict[str, Any] = {"op": "reply", "number": number}
+        reply: dict[str, Any] = {"op": "reply", "number": data.get("number")}
         try:
             if self._serve is None:
                 raise RLMError("no block is running any more: a thread outlived the block that started it")
             if self._why_stopped:
                 raise RLMError(self._why_stopped.message)
-            batch = _batch(data, blob)
-            results = await self._serve(batch)
+            results = await self._serve(_batch(data, blob))
             reply["results"] = [_result_frame(result) for result in results]
-            if batch.lane and isinstance(number, int):
-                self._unsettled[number] = batch.settled
-            else:
-                batch.settled.set()  # nothing runs beside the block itself
         except RLMError as error:
             reply["refused"] = str(error)
         except asyncio.CancelledError:

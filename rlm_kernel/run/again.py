@@ -45,6 +45,7 @@ class Again:
     def __init__(self, trace: Trace, models: Models | None, look_up: Callable[[], Any] | None) -> None:
         self.trace = trace
         self.models = models
+        self.base_url: str | None = None
         self.look_up = look_up
 
     @property
@@ -129,7 +130,7 @@ class Again:
         own = self.models.model if self.models else None
         if own is not None and own.mode in ("live", "scripted") and model != "demo":
             return RenamedModel(own, model)
-        return resolve(model)
+        return resolve(model, base_url=self.base_url)
 
     def context(self, given: Given) -> Packed | None:
         """The context, checked by its hash. Raises `ContextMissing`, `ContextMismatch`."""
@@ -210,7 +211,7 @@ class Again:
                 "here on with model=…",
                 setting="model",
             )
-        return resolve(name)
+        return resolve(name, base_url=self.base_url)
 
     def _first_mode(self) -> Mode:
         root = self.trace.root

@@ -19,11 +19,18 @@ from rlm_kernel.run.node import Node
 from rlm_kernel.run.recorded import Recorded
 from rlm_kernel.run.underway import Underway
 from rlm_kernel.run.variants import Variants
-from rlm_kernel.trace import Decision, Step, Trace, find_step
+from rlm_kernel.trace import Decision, Derived, Step, Trace, find_step
 from rlm_kernel.trace import load as load_trace
+from rlm_kernel.views.compare import Comparison, compare
 from rlm_kernel.views.runs import RUNS
 
 _STOP_SECONDS = 5.0
+_CHANGES: dict[Derived, tuple[str, ...]] = {
+    "replay": (),
+    "resume": ("model", "limits"),
+    "fork": ("code", "block", "reply", "hint", "prompt", "model", "limits"),
+    "rerun": ("prompt", "model", "temperature", "max_output_tokens", "n"),
+}
 
 
 class Run(Recorded):
@@ -229,12 +236,38 @@ class Run(Recorded):
         variants = Variants(step.call, runs)
         return variants.wait() if wait else variants
 
+    def diff(self, other: Run) -> Comparison:
+        """The two runs side by side, aligned by call and turn; shows itself as text and as HTML."""
+        return compare(self.trace, other.trace)
+
+    def derive(self, kind: Derived, at: str, edit: Mapping[str, Any]) -> list[Run]:
+        """Runs made from this one, under way: `kind` is the method, `edit` its options. Raises as that does."""
+        for name in edit:
+            if name not in _CHANGES[kind]:
+                fit = ", ".join(_CHANGES[kind]) or "nothing"
+                raise ConfigError(f"a {kind} does not take {name}=; it takes {fit}", setting=name)
+        options = {**edit, "wait": False}
+        match kind:
+            case "replay":
+                return [self.replay(**options)]
+            case "resume":
+                return [self.resume(**options)]
+            case "fork":
+                return [self.fork(at, **options)]
+            case "rerun":
+                return self.rerun(at, **options).runs
+
     # How they are made
 
     def answer_with(self, model: Model, sub_model: Model | None = None) -> Run:
         """This run, with somebody to answer where it goes on, if nobody was known."""
         if self._again.models is None:
             self._again.models = Models(model=model, sub_model=sub_model or model)
+        return self
+
+    def reach(self, *, base_url: str | None) -> Run:
+        """This run, whose models are to be found at that server if it goes on and nobody is known to answer."""
+        self._again.base_url = base_url
         return self
 
     def look_up_context(self, look_up: Callable[[], Any]) -> Run:

@@ -20,7 +20,7 @@ from rlm_kernel.errors import RLMError
 from rlm_kernel.trace import Trace, save, to_dict
 from rlm_kernel.version import __version__
 from rlm_kernel.views.feed import Feed
-from rlm_kernel.views.op import Op, read_op
+from rlm_kernel.views.op import Op, Verdict, Wish, read_op
 from rlm_kernel.views.runs import RUNS
 from rlm_kernel.views.shortened import sendable
 
@@ -41,6 +41,9 @@ class Desk(Protocol):
     def bundle(self, trace: Trace) -> dict[str, Any]:
         """What the notebook should hold of it, by MIME type."""
 
+    def derive(self, run_id: str, wish: Wish) -> list[str]:
+        """The ids of new runs, under way, made from that one. Raises `RLMError`."""
+
 
 class Session:
     """One front end. `send` takes a JSON-able message, on any thread."""
@@ -54,7 +57,7 @@ class Session:
         self._thread: threading.Thread | None = None
         self._feeds: dict[str, Feed] = {}
         self._going: dict[str, Trace] = {}
-        self._told: dict[str, tuple[str, bool]] = {}
+        self._told: dict[str, tuple[object, ...]] = {}
         RUNS.listen(self)
 
     def greet(self) -> None:
@@ -70,6 +73,9 @@ class Session:
             self._reply(op, error=op.error)
         elif op.name in ("stop", "answer_now"):
             self._end(op)
+        elif op.name == "derive":
+            # Packing a context and replaying up to a call take their time, and the trees are to grow meanwhile.
+            self._beside(lambda: self._serve(op))
         else:
             self._later(lambda: self._serve(op))
 
@@ -96,6 +102,10 @@ class Session:
             run = contextvars.copy_context().run
             self._thread = threading.Thread(target=run, args=(self._loop,), name=NAME, daemon=True)
             self._thread.start()
+
+    def _beside(self, work: Callable[[], None]) -> None:
+        run = contextvars.copy_context().run
+        threading.Thread(target=run, args=(work,), name=NAME, daemon=True).start()
 
     def _end(self, op: Op) -> None:
         run = RUNS.get(op.run)
@@ -133,7 +143,7 @@ class Session:
         """Tells of each run that is new or stands otherwise than when it was last told of."""
         for trace in self._traces():
             card = self._card(trace)
-            if self._told.get(card["run"]) != (card["status"], card["live"]):
+            if self._told.get(card["run"]) != _standing(card):
                 self._note(trace, card)
                 self._send_on({"op": "run", "card": card})
 
@@ -162,10 +172,20 @@ class Session:
 
     def _card(self, trace: Trace) -> dict[str, Any]:
         live, run_id = trace.live, trace.run_id
-        return {"run": run_id, "cell": RUNS.cell_of(run_id), "status": trace.status, "live": live}
+        origin = trace.started.origin if trace.started else None
+        made = {"kind": origin.kind, "run": origin.run, "at": origin.at} if origin else None
+        card = {
+            "run": run_id,
+            "cell": RUNS.cell_of(run_id),
+            "status": trace.status,
+            "live": live,
+            "origin": made,
+        }
+        sent: dict[str, Any] = sendable(card)
+        return sent
 
     def _note(self, trace: Trace, card: dict[str, Any]) -> None:
-        self._told[trace.run_id] = card["status"], card["live"]
+        self._told[card["run"]] = _standing(card)
         if card["live"]:
             self._going[trace.run_id] = trace
         else:
@@ -194,6 +214,10 @@ class Session:
         return Trace(run_id=run_id) if found is None else found
 
     def _result(self, op: Op) -> dict[str, Any]:
+        if op.wish is not None:
+            return {"runs": self._desk.derive(op.run, op.wish)}
+        if op.verdict is not None:
+            return _decided(op.run, op.verdict)
         trace = self._desk.find(op.run)
         if trace is None:
             return {"error": f"this kernel has no run {op.run!r}: %rlm list has those there are"}
@@ -213,6 +237,21 @@ class Session:
     def _send_on(self, message: dict[str, Any]) -> None:
         if not self._closed:
             self._send(message)
+
+
+def _standing(card: dict[str, Any]) -> tuple[object, ...]:
+    """What of a card is news when it is different."""
+    return card["status"], card["live"], card["origin"] is not None
+
+
+def _decided(run_id: str, verdict: Verdict) -> dict[str, Any]:
+    run = RUNS.get(run_id)
+    place = verdict.call, verdict.turn, verdict.block
+    if run is not None and run.decide(*place, verdict.decision, verdict.code):
+        return {"ok": True}
+    return {
+        "error": f"no block waits at block {verdict.block} of turn {verdict.turn} of call {verdict.call} any more"
+    }
 
 
 def _jsonl(trace: Trace) -> str:

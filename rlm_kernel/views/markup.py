@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from rlm_kernel.text import cut, visible
@@ -43,6 +44,16 @@ def changed(pieces: list[Piece], limit: int) -> str:
     tags = {"same": ("", ""), "old": ("<del>", "</del>"), "new": ("<ins>", "</ins>")}
     shown = shortened_diff(pieces, limit)
     return f"<pre>{''.join(escape(visible(piece.text)).join(tags[piece.kind]) for piece in shown)}</pre>"
+
+
+def grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of texts; the first of each row says what it is of."""
+    cells = "".join(f"<th>{escape(visible(name))}</th>" for name in head)
+    body = "".join(
+        f"<tr><th>{inline(row[0], 200)}</th>{''.join(f'<td>{inline(cell, 600)}</td>' for cell in row[1:])}</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def image(picture: Image) -> str:

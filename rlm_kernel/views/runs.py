@@ -7,11 +7,11 @@ magics. Nothing here keeps a run alive.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
-from rlm_kernel.trace import Trace
+from rlm_kernel.trace import Decision, Derived, Trace
 
 
 class AnyRun(Protocol):
@@ -24,6 +24,14 @@ class AnyRun(Protocol):
 
     def answer_now(self) -> object:
         """Asks for one last turn; returns at once, from any thread."""
+
+    def decide(
+        self, call_id: str, turn: int, block: int, decision: Decision = "", code: str | None = None
+    ) -> bool:
+        """Whether that block was held for a person; it goes on as decided."""
+
+    def derive(self, kind: Derived, at: str, edit: Mapping[str, Any]) -> Sequence[AnyRun]:
+        """New runs, under way, made from this one. Raises `RLMError`."""
 
 
 class Listener(Protocol):

@@ -11,9 +11,11 @@ from typing import Any
 from ipywidgets import DOMWidget
 from traitlets import Unicode
 
+from rlm_kernel.errors import UnknownRun
 from rlm_kernel.trace import Trace
 from rlm_kernel.views.bundle import mime_bundle
 from rlm_kernel.views.channel import Session
+from rlm_kernel.views.op import Wish
 from rlm_kernel.views.runs import AnyRun
 
 MODULE = "rlm-kernel"
@@ -57,22 +59,35 @@ class TraceWidget(DOMWidget):  # type: ignore[misc]  # ipywidgets ships no types
 
 
 class RunDesk:
-    """One run, which it keeps alive, and no other."""
+    """One run, which it keeps alive, and what is made from it, and no other."""
 
     def __init__(self, run: AnyRun) -> None:
         self.run = run
+        self._made: list[AnyRun] = []
 
     def find(self, run_id: str) -> Trace | None:
-        """Its trace, if it is that run."""
-        return self.run.trace if self.run.trace.run_id == run_id else None
+        """Its trace, if it is that run or one made from it."""
+        return next((each.trace for each in self._all() if each.trace.run_id == run_id), None)
 
     def traces(self) -> list[Trace]:
-        """Its trace."""
-        return [self.run.trace]
+        """Its trace, and those of the runs made from it."""
+        return [each.trace for each in self._all()]
 
     def bundle(self, trace: Trace) -> dict[str, Any]:
         """What a notebook holds of it."""
         return mime_bundle(trace)
+
+    def derive(self, run_id: str, wish: Wish) -> list[str]:
+        """Runs made from it or from one of those, which it keeps alive too."""
+        parent = next((each for each in self._all() if each.trace.run_id == run_id), None)
+        if parent is None:
+            raise UnknownRun(f"this widget shows another run than {run_id!r}", run_id=run_id)
+        made = parent.derive(wish.kind, wish.at, wish.edit)
+        self._made += made
+        return [each.trace.run_id for each in made]
+
+    def _all(self) -> list[AnyRun]:
+        return [self.run, *self._made]
 
 
 __all__ = ["MODULE", "RunDesk", "TraceWidget"]

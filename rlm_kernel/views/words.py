@@ -7,6 +7,7 @@ past a bound it says less exactly what changed, not later.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count, groupby
@@ -23,7 +24,7 @@ CONTEXT = 60
 """So many characters that are the same are shown beside a change."""
 
 _MOST_CHARS = 1_000_000
-_MOST_STEPS = 300_000
+_MOST_STEPS = 60_000
 # Scripts that put no space between words go by the character; accents and vowel signs stay with their letter.
 _IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _SIGNS = (
@@ -56,7 +57,13 @@ def word_diff(left: str, right: str) -> list[Piece]:
 def marked(pieces: Iterable[Piece]) -> str:
     """The pieces in a plain text, what is gone and what has come in marks: `1 and [-3-]{+4+}`. It hides nothing."""
     marks = {"same": ("", ""), "old": ("[-", "-]"), "new": ("{+", "+}")}
-    return "".join(visible(piece.text).join(marks[piece.kind]) for piece in pieces)
+    return "".join(_mark(visible(piece.text), *marks[piece.kind]) for piece in pieces)
+
+
+def _mark(text: str, before: str, after: str) -> str:
+    # A mark at the beginning of the next line would be taken for that line's.
+    told = text.rstrip("\n") or text
+    return f"{before}{told}{after}{text[len(told) :]}"
 
 
 def shortened_diff(pieces: list[Piece], limit: int) -> list[Piece]:
@@ -138,26 +145,29 @@ def _changed(old: str, new: str) -> Iterator[_Run]:
 
 def _aligned(old: list[str], new: list[str]) -> Iterable[_Run]:
     """The items of both, those that are the same side by side; all as changed where that would take too long."""
-    numbers: dict[str, int] = {}
-    before = [numbers.setdefault(item, len(numbers)) for item in old]
-    after = [numbers.setdefault(item, len(numbers)) for item in new]
-    rows = _reached(before, after) if max(len(old), len(new)) <= MOST_ITEMS else None
+    rows = _reached(old, new) if max(len(old), len(new)) <= MOST_ITEMS else None
     if rows is None:
         return [(False, "".join(old), "".join(new))]
     return _grouped(reversed(list(_backwards(rows, old, new))))
 
 
-def _reached(old: list[int], new: list[int]) -> list[list[int]] | None:
+def _reached(before: list[str], after: list[str]) -> list[list[int]] | None:
     """How far each number of edits reaches on each diagonal (Myers, 1986), until both are at their end."""
+    numbers: dict[str, int] = {}
+    old, new = ([numbers.setdefault(item, len(numbers)) for item in items] for items in (before, after))
+    most = _MOST_STEPS + 4 * (len(old) + len(new))
+    # The square of the edits is the steps that it takes to find them, and there are at least so many.
+    if (len(old) + len(new) - 2 * (Counter(old) & Counter(new)).total()) ** 2 > 2 * most:
+        return None
     rows: list[list[int]] = []
     steps = 0
     for edits in count():
-        before = rows[-1] if rows else []
+        last = rows[-1] if rows else []
         row: list[int] = []
         rows.append(row)
         for at in range(edits + 1):
-            deleted = before[at - 1] + 1 if at else 0
-            x = first = max(deleted, before[at] if at < edits else 0)
+            deleted = last[at - 1] + 1 if at else 0
+            x = first = max(deleted, last[at] if at < edits else 0)
             y = x - 2 * at + edits
             while x < len(old) and y < len(new) and old[x] == new[y]:
                 x, y = x + 1, y + 1
@@ -165,7 +175,7 @@ def _reached(old: list[int], new: list[int]) -> list[list[int]] | None:
             if x >= len(old) and y >= len(new):
                 return rows
             steps += x - first + 1
-        if steps > _MOST_STEPS:
+        if steps > most:
             return None
     return None
 

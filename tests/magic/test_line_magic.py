@@ -168,7 +168,7 @@ def test_doctor_says_when_traces_cannot_be_written(notebook: Any, tmp_path: Path
 
 COMMAND_MISTAKES = {
     "%rlm lst": "there is no %rlm lst; did you mean %rlm list?",
-    "%rlm zzz": "there is no %rlm zzz; there are list, show, models, config, help, doctor.",
+    "%rlm zzz": "there is no %rlm zzz; there are list, show, models, config, help, doctor, replay, rerun, fork, resume, diff.",
     "%rlm show": "%rlm show takes the id of a run; %rlm list has them",
     "%rlm show nothing": "there is no run 'nothing'; %rlm list has them",
 }

@@ -88,40 +88,56 @@ def test_each_block_numbers_anew(worker: Worker) -> None:
         assert desk.asked == {"1": ["a"]}
 
 
-def test_an_answer_has_settled_when_its_lane_asks_again_or_ends(worker: Worker) -> None:
-    settled: list[tuple[str, bool]] = []
-    batches: list[SubcallBatch] = []
+ORDER = """
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+out = []
+def work(name):
+    out.append(llm_query(name))
+threads = [threading.Thread(target=work, args=(name,)) for name in 'abcdefgh']
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(''.join(out))
+with ThreadPoolExecutor(8) as pool:
+    print(''.join(done.result() for done in as_completed([pool.submit(llm_query, name) for name in 'abcdefgh'])))
+"""
+
+
+@pytest.mark.parametrize("order", ["abcdefgh", "hgfedcba", "fahbgced"])
+def test_threads_see_answers_in_the_order_in_which_they_are_sent(worker: Worker, order: str) -> None:
+    asked: dict[str, asyncio.Event] = {}
+    everybody = asyncio.Event()
 
     async def serve(batch: SubcallBatch) -> Sequence[SubcallResult]:
-        for other in batches:
-            if other.requests[0].prompt != "gate":
-                await asyncio.wait_for(other.settled.wait(), 5)
-        settled.append((batch.requests[0].prompt, all(other.settled.is_set() for other in batches)))
-        batches.append(batch)
-        return [SubcallResult(answer="yes")]
+        nonlocal everybody
+        name = batch.requests[0].prompt
+        if len(asked) == len(order):  # the second time around
+            asked.clear()
+            everybody = asyncio.Event()
+        mine, all_there = asked.setdefault(name, asyncio.Event()), everybody
+        if len(asked) == len(order):
+            all_there.set()
+        await all_there.wait()
+        place = order.index(name)
+        if place:
+            await asked[order[place - 1]].wait()
+        mine.set()
+        return [SubcallResult(answer=name)]
 
-    code = """
-from concurrent.futures import ThreadPoolExecutor
-pool = ThreadPoolExecutor(1)
-pool.submit(lambda: [llm_query('first'), llm_query('second')]).result()
-llm_query('third')
-"""
-    assert worker.run(code, serve).error is None
-    assert settled == [("first", True), ("second", True), ("third", True)]
+    result = worker.run(ORDER, serve)
+    assert result.error is None
+    assert result.stdout == f"{order}\n{order}\n"
 
 
-def test_a_lane_that_a_block_left_behind_settles_with_the_block(worker: Worker) -> None:
-    desk = Desk()
+def test_a_busy_thread_keeps_the_others_waiting_for_a_moment_only(worker: Worker) -> None:
     code = """
 import threading, time
-asked = threading.Event()
-def work():
-    llm_query('a'); asked.set(); time.sleep(60)
-threading.Thread(target=work, daemon=True).start()
-asked.wait()
+def work(name):
+    llm_query(name); time.sleep(60)
+for name in 'ab': threading.Thread(target=work, args=(name,), daemon=True).start()
+print(llm_query('c'))
 """
-    worker.run(code, desk)
-    assert [batch.settled.is_set() for batch in desk.batches] == [True]
+    assert worker.run(code).stdout == "<c>\n"
 
 
 def test_chance_and_the_order_of_sets_are_the_same_in_every_worker() -> None:

@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 
 
 class Lane:
-    """One strand of a block. `owed` says, once, that what the lane was last answered has taken effect: it is called
-    when the lane asks again or ends."""
+    """One strand of a block."""
 
     def __init__(self, name: str = "") -> None:
         self.name = name
-        self.owed: Callable[[], None] | None = None
         self._started = 0
+        self._settled = threading.Event()
 
     def child(self) -> Lane:
         """The lane of the next thread or task that this one starts."""
@@ -36,11 +35,14 @@ class Lane:
         """Numbers from 1 again."""
         self._started = 0
 
+    def owe(self) -> threading.Event:
+        """An event that is set when what the lane is answered now has taken effect: it asks again, or ends."""
+        self._settled = threading.Event()
+        return self._settled
+
     def settle(self) -> None:
         """Says that the last answer has taken effect."""
-        owed, self.owed = self.owed, None
-        if owed is not None:
-            owed()
+        self._settled.set()
 
 
 class _Here(threading.local):
@@ -55,7 +57,8 @@ _block = Lane()
 
 
 def begin_block() -> None:
-    """Starts numbering anew."""
+    """Starts numbering anew; whatever the block before was answered has taken effect."""
+    _block.settle()
     _block.restart()
 
 

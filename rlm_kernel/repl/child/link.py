@@ -1,7 +1,9 @@
 """The worker's end of the socket: blocks come down, sub-calls go up, answers come down.
 
 A reader thread takes frames off the socket and hands them to whoever waits: the main thread, which runs blocks,
-or any thread that issued a sub-call. When the engine is gone the socket ends, and the worker with it.
+or any thread that issued a sub-call. Answers are handed out one after the other, each when the one before has taken
+effect (or a moment later), so that what threads of the code see is the order in which the engine sent them, and the
+same again in a replay. When the engine is gone the socket ends, and the worker with it.
 """
 
 from __future__ import annotations
@@ -18,6 +20,11 @@ TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
     from typing import Any
 
+    from rlm_kernel.repl.child.lanes import Lane
+
+SETTLE_SECONDS = 0.02
+"""How long the next answer is kept back for a thread that is still busy with its own."""
+
 
 class Link:
     """Sends from any thread; only the reader thread receives."""
@@ -25,7 +32,9 @@ class Link:
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=fd)
         self._send_lock = threading.Lock()  # keeps the bytes of two frames apart
-        self._waiting: dict[int, SimpleQueue[dict[str, Any]]] = {}
+        self._waiting: dict[int, tuple[SimpleQueue[dict[str, Any]], Lane]] = {}
+        self._settled = threading.Event()
+        self._settled.set()
         self._numbers = itertools.count()
         self.orders: SimpleQueue[dict[str, Any]] = SimpleQueue()
         threading.Thread(target=self._read, name="rlm-link", daemon=True).start()
@@ -36,10 +45,12 @@ class Link:
         with self._send_lock:
             self._socket.sendall(frame)
 
-    def ask(self, data: dict[str, Any], blob: bytes = b"") -> dict[str, Any]:
-        """The engine's reply to a sub-call; blocks the calling thread, and only that one."""
+    def ask(self, data: dict[str, Any], blob: bytes, lane: Lane) -> dict[str, Any]:
+        """The engine's reply to a sub-call of that lane; blocks the calling thread, and only that one."""
+        lane.settle()
         number = next(self._numbers)
-        waiter = self._waiting[number] = SimpleQueue()
+        waiter: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        self._waiting[number] = waiter, lane
         try:
             self.send({**data, "number": number}, blob)
             return waiter.get()
@@ -61,8 +72,11 @@ class Link:
 
     def _dispatch(self, frame: dict[str, Any]) -> None:
         if frame["op"] == "reply":
-            waiter = self._waiting.get(frame["number"])
-            if waiter is not None:
+            waiting = self._waiting.get(frame["number"])
+            if waiting is not None:
+                waiter, lane = waiting
+                self._settled.wait(SETTLE_SECONDS)
+                self._settled = lane.owe()
                 waiter.put(frame)
         else:
             self.orders.put(frame)

@@ -182,13 +182,10 @@ class Scaffold:
             blobs.append(blob)
         line, code = _site()
         lane = lanes.current()
-        lane.settle()
         sys.stdout.flush()
         frame = {"op": "call", "kind": kind, "prompts": prompts, "model": model, "batched": batched}
         site = {"line": line, "code": code, "lane": lane.name}
-        reply = self._link.ask({**frame, **site, "contexts": cards}, b"".join(blobs))
-        if lane.name:
-            lane.owed = lambda: self._link.send({"op": "settled", "number": reply["number"]})
+        reply = self._link.ask({**frame, **site, "contexts": cards}, b"".join(blobs), lane)
         if "refused" in reply:
             raise SubcallError(reply["refused"])
         return [_result(item) for item in reply["results"]]
