@@ -10,7 +10,7 @@ from html import escape
 from rlm_kernel.text import cut, visible
 from rlm_kernel.trace import Status, Trace
 from rlm_kernel.views.aligned import Change, Fold, Row, Side, Verdict, align, folded
-from rlm_kernel.views.derived import origin_line
+from rlm_kernel.views.derived import differ_words, differing, origin_line
 from rlm_kernel.views.figures import Delta, Figures
 from rlm_kernel.views.markup import changed, details, grid, inline, items, prose
 from rlm_kernel.views.sources import Replies, label, replies_of
@@ -30,7 +30,8 @@ _SIZES = ((8_000, 100), (2_000, 100), (600, 100), (200, 50), (80, 20), (60, 5), 
 @dataclass(frozen=True, kw_only=True)
 class RunCard:
     """One of the runs. `origin` is how it was made from another, `label` what one must know of its replies; both are
-    empty for most. `replies` is None where none could come from a record."""
+    empty for most. `replies` is None where none could come from a record, `differing` counts the steps that were not
+    what that has."""
 
     run_id: str
     status: Status
@@ -40,6 +41,7 @@ class RunCard:
     origin: str
     label: str
     replies: Replies | None
+    differing: int
 
     @classmethod
     def of(cls, trace: Trace) -> RunCard:
@@ -54,7 +56,14 @@ class RunCard:
             origin=origin_line(started.origin) if started and started.origin else "",
             label=label(trace),
             replies=replies_of(trace),
+            differing=differing(trace),
         )
+
+    @property
+    def reply_words(self) -> str:
+        """How many replies were replayed, and how many steps differ."""
+        parts = [str(self.replies or ""), differ_words(self.differing) if self.differing else ""]
+        return " · ".join(part for part in parts if part)
 
     @property
     def status_words(self) -> str:
@@ -131,7 +140,7 @@ class Comparison:
             out.append(
                 f"{name:<10}{line(card.run_id, 80)}  {told}" + (f"  [{card.label}]" if card.label else "")
             )
-            made = " · ".join(part for part in (card.origin, str(card.replies or "")) if part)
+            made = " · ".join(part for part in (card.origin, card.reply_words) if part)
             out += [f"{'':<10}{made}"] if made else []
         delta = self.delta
         told = " · ".join((delta.token_words, f"cost {delta.cost_words}", f"time {delta.time_words}"))
@@ -171,7 +180,7 @@ class Comparison:
             ("Run", left.run_id, right.run_id, ""),
             ("Made", left.origin, right.origin, ""),
             ("Status", left.status_words, right.status_words, ""),
-            ("Replies", str(left.replies or ""), str(right.replies or ""), ""),
+            ("Replies", left.reply_words, right.reply_words, ""),
             ("Source", left.label, right.label, ""),
             ("Tokens", left.figures.token_words, right.figures.token_words, delta.token_words),
             ("Cost", left.figures.cost_words, right.figures.cost_words, delta.cost_words),

@@ -28,7 +28,7 @@ from rlm_kernel.views.words import CONTEXT, Piece, marked, shortened_diff, word_
         ("第一と第三", "第二と第三", "第[-一-]{+二+}と第三"),
         ("cafe\u0301 noir", "cafe noir", "[-cafe\u0301-]{+cafe+} noir"),
         ("a = 1\nb = 2\n", "a = 3\nb = 4\n", "a = [-1-]{+3+}\nb = [-2-]{+4+}\n"),
-        ("one\ntwo\nthree\n", "one\nthree\n", "one\n[-two\n-]three\n"),
+        ("one\ntwo\nthree\n", "one\nthree\n", "one\n[-two-]\nthree\n"),
     ],
 )
 def test_words_that_changed(left: str, right: str, told: str) -> None:
