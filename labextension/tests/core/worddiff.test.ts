@@ -81,6 +81,17 @@ describe('a word diff', () => {
     expect(pieces.map(piece => piece.kind)).toContain('removed');
   });
 
+  test('megabytes are told by what they begin and end with, and no character is split', () => {
+    const [head, tail] = ['😀 '.repeat(400_000), ' 😁'.repeat(400_000)];
+    const pieces = wordDiff(`${head}😀${tail}`, `${head}😁${tail}`);
+    expect(pieces.map(({ kind, text }) => [kind, text.length])).toEqual([
+      ['same', head.length],
+      ['removed', 2],
+      ['added', 2],
+      ['same', tail.length]
+    ]);
+  });
+
   test('and in long texts finds the few words that changed', () => {
     const lines = Array.from(
       { length: 5_000 },

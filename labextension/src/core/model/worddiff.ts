@@ -10,6 +10,8 @@ export interface Piece {
 
 /** How many differences are looked for before two parts count as altogether different. */
 const MOST_EDITS = 300;
+/** Longer texts are not taken apart: only what they begin and end with is told from the rest. */
+const MOST_CHARS = 2_000_000;
 /** The steps that one comparison may take in all. */
 const MOST_STEPS = 3_000_000;
 
@@ -21,6 +23,9 @@ const LINE = /[^\n]*\n|[^\n]+$/g;
 export function wordDiff(before: string, after: string): Piece[] {
   if (before === after) {
     return before ? [{ kind: 'same', text: before }] : [];
+  }
+  if (before.length + after.length > MOST_CHARS) {
+    return ends(before, after);
   }
   const budget = { steps: MOST_STEPS };
   const byLine = compared(before.match(LINE) ?? [], after.match(LINE) ?? [], budget);
@@ -37,6 +42,34 @@ export function wordDiff(before: string, after: string): Piece[] {
     }
   }
   return readable(pieces);
+}
+
+function ends(before: string, after: string): Piece[] {
+  const most = Math.min(before.length, after.length);
+  let head = 0;
+  while (head < most && before.charCodeAt(head) === after.charCodeAt(head)) {
+    head += 1;
+  }
+  let tail = 0;
+  while (
+    tail < most - head &&
+    before.charCodeAt(before.length - 1 - tail) === after.charCodeAt(after.length - 1 - tail)
+  ) {
+    tail += 1;
+  }
+  // Not between the two halves of a character.
+  head -= Number(isHalf(before, head) || isHalf(after, head));
+  tail -= Number(isHalf(before, before.length - tail) || isHalf(after, after.length - tail));
+  const pieces: Piece[] = [];
+  push(pieces, 'same', before.slice(0, head));
+  push(pieces, 'removed', before.slice(head, before.length - tail));
+  push(pieces, 'added', after.slice(head, after.length - tail));
+  push(pieces, 'same', before.slice(before.length - tail));
+  return pieces;
+}
+
+function isHalf(text: string, at: number): boolean {
+  return at > 0 && (text.charCodeAt(at - 1) & 0xfc00) === 0xd800 && (text.charCodeAt(at) & 0xfc00) === 0xdc00;
 }
 
 /** Whether anything but white space is different. */
