@@ -48,6 +48,11 @@ class Gate:
         finally:
             del self._waiting[place]
 
+    @property
+    def waiting(self) -> list[tuple[Place, str]]:
+        """The blocks that wait now, each with its code, in the order in which they came."""
+        return [(place, held.code) for place, held in self._waiting.items() if not held.answer.done()]
+
     def decide(self, place: Place, decision: Decision, code: str | None = None) -> bool:
         """Whether a block was waiting there, which now goes on; `code` is what runs instead of its own."""
         held = self._waiting.get(place)

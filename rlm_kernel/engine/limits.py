@@ -92,8 +92,8 @@ class Ledger:
             self._reserved -= worst
 
     def settle(self, usage: Usage) -> None:
-        """Counts what a request really used."""
-        self.tokens += usage.tokens
+        """Counts what a request really used: nothing, where its reply was not asked for."""
+        self.tokens += usage.tokens if usage.requests else 0
 
     def check_time(self) -> None:
         """Raises `LimitExceeded` when the run's time is over."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 from rlm_kernel.errors import RLMError
+from rlm_kernel.magic.stepper import Stepper
 from rlm_kernel.magic.variables import context_of
 from rlm_kernel.magic.watch import explain, watch
 from rlm_kernel.run import RLM, Run
@@ -27,7 +28,8 @@ def ask(magics: RlmMagics, query: str, context: Any, name: str, arguments: argpa
     """Runs the question to its end. Raises `UsageError` for whatever stops it, and lets Ctrl-C through."""
     RUNS.cell = magics.control.cell
     try:
-        run = _rlm(magics, arguments).start(query, context=context, name=name)
+        rlm = _rlm(magics, arguments)
+        run = rlm.start(query, context=context, name=name)
     except RLMError as error:
         raise UsageError(str(error)) from None
     # What the notebook holds, it may let go of: a run in its list must not keep a gigabyte alive.
@@ -35,7 +37,9 @@ def ask(magics: RlmMagics, query: str, context: Any, name: str, arguments: argpa
     if all(each in spaces for each in arguments.names):
         run.look_up_context(lambda: context_of(arguments.names, spaces)[0])
     _keep(magics, run, arguments)
-    ended_by = watch(run, live=hasattr(magics.host, "kernel"), inline_kb=magics.size_of(run.id))
+    stepper = Stepper(run, buttons=magics.control.front_end is not None) if rlm.settings.step else None
+    live = hasattr(magics.host, "kernel")
+    ended_by = watch(run, live=live, inline_kb=magics.size_of(run.id), stepper=stepper)
     magics.host.displayhook.update_user_ns(run)  # `_` is the run, without showing it a second time
     if ended_by is not None:
         raise UsageError(explain(ended_by))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope
 from IPython.core.magic_arguments import argument, magic_arguments
-from traitlets import Float, Int, Unicode
+from traitlets import Bool, Float, Int, Unicode
 
 from rlm_kernel.magic.control import Control
 from rlm_kernel.magic.variables import context_of
@@ -52,6 +52,10 @@ class RlmMagics(Magics):
     block_seconds = Float(60.0, help="A block's own time, without its sub-calls.").tag(config=True)
     request_seconds = Float(120.0, help="One request with its retries.").tag(config=True)
     temperature = Float(None, allow_none=True, help="Left to the server when None.").tag(config=True)
+    step = Bool(False, help="Hold each block until a person has it run, changes it or skips it.").tag(
+        config=True
+    )
+    cache = Bool(False, help="Take replies of identical requests from earlier runs.").tag(config=True)
     trace_dir = Unicode(".rlm", help="Where traces go.").tag(config=True)
     inline_kb = Int(
         256,
@@ -90,6 +94,18 @@ class RlmMagics(Magics):
     @argument("--block-seconds", type=float, help="A block's own time, without its sub-calls.")
     @argument("--request-seconds", type=float, help="One request with its retries.")
     @argument("--temperature", type=float, help="Left to the server when not given.")
+    @argument(
+        "--step",
+        action="store_true",
+        default=None,
+        help="Hold each block until you have it run, change it or skip it.",
+    )
+    @argument(
+        "--cache",
+        action="store_true",
+        default=None,
+        help="Take replies of identical requests from earlier runs; they are shown as replayed.",
+    )
     @argument("--trace-dir", help="Where the trace goes.")
     @argument(
         "--inline-kb", type=int, help="Kilobytes of the tree kept in the notebook as JSON, half as much HTML."

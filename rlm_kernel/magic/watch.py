@@ -9,6 +9,7 @@ from IPython.core.display_functions import DisplayHandle, display
 
 from rlm_kernel.engine.prompts import HURRY
 from rlm_kernel.errors import LimitExceeded, NoAnswer, RLMError
+from rlm_kernel.magic.stepper import Stepper
 from rlm_kernel.run import Run
 from rlm_kernel.views import live_bundle, mime_bundle
 from rlm_kernel.views.runs import RUNS
@@ -17,15 +18,15 @@ REDRAW_SECONDS = 0.25
 WATCHED_REDRAW_SECONDS = 5.0
 
 
-def watch(run: Run, *, live: bool, inline_kb: int) -> RLMError | None:
+def watch(run: Run, *, live: bool, inline_kb: int, stepper: Stepper | None = None) -> RLMError | None:
     """The error that ended the run, if one did. The cell then shows the run for good, in all its formats.
 
     Ctrl-C comes through as `KeyboardInterrupt`, after every call of the run has ended and the tree is drawn; so does
     a stop from elsewhere: cells that wait their turn are not to go on without what this one was asked for.
-    Without `live` (a terminal cannot redraw) only the end is shown.
+    Without `live` (a terminal cannot redraw) only the end is shown. `stepper` asks about blocks that are held.
     """
     try:
-        ended_by = _draw(run, inline_kb) if live else _wait(run, inline_kb)
+        ended_by = _draw(run, inline_kb, stepper) if live else _wait(run, inline_kb, stepper)
     except KeyboardInterrupt:
         raise _stopped() from None
     if run.status == "interrupted":
@@ -33,11 +34,11 @@ def watch(run: Run, *, live: bool, inline_kb: int) -> RLMError | None:
     return ended_by
 
 
-def _draw(run: Run, inline_kb: int) -> RLMError | None:
+def _draw(run: Run, inline_kb: int, stepper: Stepper | None) -> RLMError | None:
     handle = display(live_bundle(run.trace, run.trace.now(), inline_kb=inline_kb), raw=True, display_id=True)
     assert handle is not None
     try:
-        _redraw(run, handle, inline_kb)
+        _redraw(run, handle, inline_kb, stepper)
     except RLMError as error:
         return error
     finally:
@@ -46,18 +47,21 @@ def _draw(run: Run, inline_kb: int) -> RLMError | None:
     return None
 
 
-def _redraw(run: Run, handle: DisplayHandle, inline_kb: int) -> None:
+def _redraw(run: Run, handle: DisplayHandle, inline_kb: int, stepper: Stepper | None) -> None:
     # Looked at often, drawn less often: a large tree, because drawing must not take the run's time, and one that
     # the front end draws by itself, because what is sent here is then only for a notebook saved meanwhile.
     drawn, pause = time.monotonic(), REDRAW_SECONDS
     while not _ended(run, pause):
         watched = RUNS.watched(run.id)
         started = time.monotonic()
+        asks = stepper is not None and not watched and stepper.asks()
         if watched and started - drawn < WATCHED_REDRAW_SECONDS:
             continue
         handle.update(live_bundle(run.trace, run.trace.now(), inline_kb=inline_kb), raw=True)
         drawn = time.monotonic()
         pause = max(REDRAW_SECONDS, 10 * (drawn - started))
+        if stepper is not None and asks:
+            stepper.ask()
 
 
 def _stopped() -> KeyboardInterrupt:
@@ -67,8 +71,11 @@ def _stopped() -> KeyboardInterrupt:
     return stopped
 
 
-def _wait(run: Run, inline_kb: int) -> RLMError | None:
+def _wait(run: Run, inline_kb: int, stepper: Stepper | None) -> RLMError | None:
     try:
+        while stepper is not None and not _ended(run, REDRAW_SECONDS):
+            if stepper.asks():
+                stepper.ask()
         run.wait()
     except RLMError as error:
         return error

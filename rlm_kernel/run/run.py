@@ -118,6 +118,11 @@ class Run(Recorded):
             return False
         return self._underway.decide((call_id, turn, block), decision, code)
 
+    @property
+    def waiting(self) -> list[tuple[tuple[str, int, int], str]]:
+        """The blocks that are held for a person: call, turn and number of each, and its code."""
+        return self._underway.waiting() if self._underway is not None and not self._future.done() else []
+
     def step_no_more(self) -> Run:
         """This run, which holds no block any more."""
         if self._underway is not None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 
 from rlm_kernel.engine.engine import Engine, Job
@@ -32,23 +36,55 @@ class Underway:
         """Whether a block waited there for a person; it goes on as decided, with other code if there is some."""
         return submit(self._decide(place, decision, code)).result()
 
+    def waiting(self) -> list[tuple[Place, str]]:
+        """The blocks that wait for a person, each with its code."""
+        return submit(self._waiting()).result()
+
     def open_gate(self) -> None:
         """Lets every block run without asking from now on."""
         tell(lambda: self._engine.gate.open() if self._engine else None)
+
+    async def _waiting(self) -> list[tuple[Place, str]]:
+        return self._engine.gate.waiting if self._engine else []
 
     async def _decide(self, place: Place, decision: Decision, code: str | None) -> bool:
         return self._engine is not None and self._engine.gate.decide(place, decision, code)
 
     async def _work(self, path: Path | None) -> None:
         recorder = Recorder(self.trace, path)
-        try:
-            self._engine = Engine(self._job, recorder)
-            await self._engine.run()
-        finally:
-            self._engine = None
-            recorder.close()
-            if self._job.context is not None:
-                self._job.context.close()
+        async with _cached(self._job, path, self.trace) as job:
+            try:
+                self._engine = Engine(job, recorder)
+                await self._engine.run()
+            finally:
+                self._engine = None
+                recorder.close()
+                if job.context is not None:
+                    job.context.close()
+
+
+@asynccontextmanager
+async def _cached(job: Job, path: Path | None, trace: Trace) -> AsyncIterator[Job]:
+    """The job, which takes replies from the cache in the folder of its trace, if it is to."""
+    if not job.settings.cache:
+        yield job
+        return
+    if path is None:
+        trace.warning = (
+            trace.warning or "replies are not reused: the cache is in the folder of traces, and there is none"
+        )
+        yield job
+        return
+    replies = import_module("rlm_kernel.models.replies")  # sqlite3 is slow to import, and few runs need it
+    cached_model = import_module("rlm_kernel.models.cache").CachedModel
+    cache = replies.ReplyCache(path.parent / replies.FILE_NAME)
+    model = cached_model(job.model, cache)
+    sub_model = model if job.sub_model is job.model else cached_model(job.sub_model, cache)
+    try:
+        yield replace(job, model=model, sub_model=sub_model)
+    finally:
+        trace.warning = trace.warning or cache.warning
+        await cache.close()
 
 
 def new_id(name: str) -> str:
