@@ -31,7 +31,11 @@ const acting = { page, heard: () => kernel.heard, saved, live, feed, reply, refu
 window.rlmActing = acting;
 
 /** Shows a run from its events as a notebook keeps it, with a kernel that holds it or without. */
-function saved(events: Json[], withKernel: boolean, abilities: (keyof Host)[] = ['insertCell', 'openRun']): void {
+function saved(
+  events: Json[],
+  withKernel: boolean,
+  abilities: (keyof Host)[] = ['insertCell', 'openRun']
+): void {
   const store = RunStore.fromBundle(decodeBundle({ format: 1, run: RUN, events }));
   if (withKernel) {
     connect(false);
