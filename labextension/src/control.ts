@@ -12,6 +12,8 @@ import type { Card } from './protocol';
 
 /** How long an answer may take, in milliseconds. */
 const PATIENCE = 30_000;
+/** How long it may take until runs made from another are started: the one is replayed up to a step before. */
+const DERIVE_PATIENCE = 600_000;
 /** How long a stop may go unacknowledged before the kernel is interrupted, in milliseconds. */
 const STOP_PATIENCE = 1_500;
 
@@ -149,7 +151,8 @@ export class Control {
   }
 
   private async derive(run: string, kind: Derived, at: string, edit: Edit): Promise<readonly string[]> {
-    const ids = listIn(await this.ask({ op: 'derive', run, kind, at, edit: editJson(edit) }), 'runs');
+    const asked = { op: 'derive', run, kind, at, edit: editJson(edit) };
+    const ids = listIn(await this.ask(asked, DERIVE_PATIENCE), 'runs');
     return ids.filter(id => typeof id === 'string');
   }
 

@@ -11,14 +11,16 @@ export interface Abilities {
   readonly openTab: (() => void) | null;
   readonly openRun: ((run: string) => void) | null;
   readonly insertCell: ((source: string) => void) | null;
+  readonly findKernel: () => void;
 }
 
 /** The host of a view in JupyterLab. */
-export function labHost({ openTab, openRun, insertCell }: Abilities): Host {
+export function labHost({ openTab, openRun, insertCell, findKernel }: Abilities): Host {
   return {
     download,
     copy,
     viewer: loadViewer,
+    findKernel,
     ...(openTab ? { openTab } : {}),
     ...(openRun ? { openRun } : {}),
     ...(insertCell ? { insertCell } : {})

@@ -51,7 +51,10 @@ export class RunPanel extends Widget {
         (other => {
           openTab(other, null, insertCell);
         }),
-      insertCell
+      insertCell,
+      findKernel: () => {
+        this.shown.findKernel();
+      }
     });
     this.shown = new ShownRun(run, lab.registry, options.place ?? NOWHERE, store => {
       this.put(store);

@@ -24,6 +24,7 @@ export class ShownRun {
   private own: RunStore | null = null;
   private watching: Watching | null = null;
   private shown: RunStore | null = null;
+  private wanted = false;
   private readonly asked = new Set<Control>();
   private readonly disconnect: () => void;
   private unlisten: () => void = () => undefined;
@@ -50,6 +51,12 @@ export class ShownRun {
   offer(bundle: Bundle): void {
     this.bundle = bundle;
     this.own = null;
+    this.choose();
+  }
+
+  /** Looks for a kernel that has the run, also where what the notebook holds is all of it. */
+  findKernel(): void {
+    this.wanted = true;
     this.choose();
   }
 
@@ -86,13 +93,13 @@ export class ShownRun {
     }
   }
 
-  // A whole tree in the notebook needs no kernel, nor does one with only its texts shortened: they come when asked for.
+  // A whole tree in the notebook needs no kernel but to be gone on from, nor does one with only its texts shortened.
   private wantsKernel(): boolean {
     const { bundle } = this;
     if (!bundle || bundle.live || bundle.omittedCalls > 0) {
       return true;
     }
-    if (bundle.cutTexts > 0) {
+    if (bundle.cutTexts > 0 || this.wanted || this.registry.holder(this.run)) {
       this.linkOwn();
     }
     return this.registry.card(this.run)?.live ?? false;

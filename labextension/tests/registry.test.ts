@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import type { RunStore } from '../src/core/model/store';
 import { decodeBundle } from '../src/core/trace/decode';
@@ -214,6 +214,30 @@ describe('what is shown of a run', () => {
     kernel.run(RUN);
     expect(kernel.ops).toEqual(['watch']);
   });
+});
+
+test('of a whole tree in the notebook a kernel is asked only when something is to be made of it', async () => {
+  const kernel = new Kernel();
+  const place = { insertCell: null, kernel: () => kernel.control, underWay: () => false };
+  const shown = new Shown(connected(kernel), place).offer({}, events);
+  expect(kernel.heard).toEqual([]);
+  expect(shown.now?.link).toBeNull();
+  shown.run.findKernel();
+  expect(kernel.ops).toEqual(['whole']);
+  kernel.reply({ events: [] });
+  await vi.waitFor(() => {
+    expect(shown.now?.link).not.toBeNull();
+  });
+  shown.run.findKernel();
+  expect(kernel.ops).toEqual(['whole']);
+});
+
+test('and one that told of the run needs not be asked', () => {
+  const kernel = new Kernel();
+  kernel.hello(card(RUN, { live: false }));
+  const shown = new Shown(connected(kernel)).offer({}, events);
+  expect(shown.now?.link).not.toBeNull();
+  expect(kernel.heard).toEqual([]);
 });
 
 test('the runs made from one are known whichever kernel tells of them, once each', () => {

@@ -64,6 +64,9 @@ export class Actions {
     const item = this.pane.state.selectedItem;
     if (item && actionsAt(item, this.pane.state.whole).includes(kind)) {
       this.opened.set(item.key, kind);
+      if (!this.pane.state.whole.link) {
+        this.pane.host.findKernel?.();
+      }
       this.update(item);
       this.shown?.focus();
     }
