@@ -3,6 +3,7 @@ decided and what waits for one."""
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any
 
 from rlm_kernel.trace import Block, Call, Derived, Divergence, ModelReplied, Origin, Trace, Turn
@@ -94,11 +95,11 @@ def divergences(turn: Turn) -> list[Divergence]:
 
 
 def divergence_line(divergence: Divergence, limit: int = 50) -> str:
-    """`≠ output: recorded “3”, found “4”`."""
-    return (
-        f"{DIFFERS} {line(divergence.what, 40)}: recorded {_quoted(divergence.recorded, limit)}, "
-        f"found {_quoted(divergence.found, limit)}"
-    )
+    """`≠ output: recorded “3”, found “4”`: the first lines that are not the same."""
+    recorded, found = divergence.recorded.splitlines(), divergence.found.splitlines()
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(recorded, found, strict=False)))
+    before, now = ("\n".join(lines[same:]) for lines in (recorded, found))
+    return f"{DIFFERS} {line(divergence.what, 40)}: recorded {_quoted(before, limit)}, found {_quoted(now, limit)}"
 
 
 def _quoted(text: str, limit: int) -> str:

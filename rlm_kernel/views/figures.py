@@ -88,7 +88,9 @@ class Delta:
     @property
     def time_words(self) -> str:
         """`+0.20 s`, or that it is not known."""
-        return UNKNOWN if self.seconds is None else _sign(self.seconds) + seconds(abs(self.seconds))
+        if self.seconds is None:
+            return UNKNOWN
+        return "±0.00 s" if abs(self.seconds) < _NO_TIME else _sign(self.seconds) + seconds(abs(self.seconds))
 
     def __str__(self) -> str:
         """What there is to tell in a row: what is known and not nothing."""

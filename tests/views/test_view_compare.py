@@ -125,6 +125,13 @@ def test_a_replay_cost_nothing_and_that_is_known() -> None:
     assert Delta.between(Figures.of(first()), figures).cost == pytest.approx(-0.003)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(None, "unknown"), (-0.001, "±0.00 s"), (-0.2, "−0.20 s"), (61.0, "+1 min 1 s")]
+)
+def test_how_much_longer_it_took(seconds: float | None, told: str) -> None:
+    assert Delta(tokens=0, cost=0.0, seconds=seconds).time_words == told
+
+
 def test_the_same_run_twice() -> None:
     found = compare(one_call(), one_call())
     assert found.same

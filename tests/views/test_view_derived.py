@@ -9,7 +9,7 @@ from view_checks import hidden, read
 
 from rlm_kernel.trace import Call, Divergence, ErrorInfo, Origin, Trace, Usage
 from rlm_kernel.views import call_text, html_tree, text_tree
-from rlm_kernel.views.derived import differing, origin_line
+from rlm_kernel.views.derived import differing, divergence_line, origin_line
 from rlm_kernel.views.sources import label, replies_of
 
 SCRIPTED = "scripted replies, not a model's"
@@ -204,6 +204,19 @@ def test_a_reply_that_is_missing_differs_and_is_not_replayed() -> None:
     assert "≠ output: recorded “3”, found nothing" in text
     assert "≠ error: recorded nothing, found “E”" in text
     assert "<b>0.1.1 llm</b> small · ✗ failed · 0.20 s" in html_tree(trace)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "found", "told"),
+    [
+        ("3", "4", "≠ output: recorded “3”, found “4”"),
+        ("one\ntwo\n12:00", "one\ntwo\n12:05", "≠ output: recorded “12:00”, found “12:05”"),
+        ("one", "one\nmore", "≠ output: recorded nothing, found “more”"),
+        ("one\n", "", "≠ output: recorded “one”, found nothing"),
+    ],
+)
+def test_what_differs_is_told_by_the_first_lines_that_do(recorded: str, found: str, told: str) -> None:
+    assert divergence_line(Divergence(what="output", recorded=recorded, found=found)) == told
 
 
 def test_many_ways_in_which_a_block_differs_are_counted() -> None:
