@@ -106,7 +106,7 @@ class Again:
             names=names,
             root_model=call.started.model if model is None else model.name,
             prompt_is_context=plain,
-            origin=self.origin("rerun", call.id, told(edit), _original(call)),
+            origin=self.origin("rerun", call.id, told(edit), original_of(call)),
             seed=self.started.seed,
         )
 
@@ -227,12 +227,14 @@ def told(edit: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _original(call: Call) -> Original:
+def original_of(call: Call) -> Original:
+    """What a call gave, for variants to be compared with; of a replayed one, what it used at first."""
+    reply, usage = call.reply, call.total_usage
     return Original(
         prompt=call.prompt,
         model=call.model,
         answer=call.answer,
-        usage=call.total_usage,
+        usage=usage if usage.requests or reply is None else reply.usage,
         seconds=call.seconds,
         error=call.error,
     )
@@ -244,4 +246,4 @@ def _described(card: Any) -> str:
     return f"a {facts['type']}{size} (SHA-256 {facts['hash'][:12] or 'unknown'}…)"
 
 
-__all__ = ["Again", "Given", "Models", "told"]
+__all__ = ["Again", "Given", "Models", "original_of", "told"]

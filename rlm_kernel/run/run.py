@@ -12,7 +12,7 @@ from rlm_kernel.engine.engine import Job
 from rlm_kernel.engine.plan import Plan
 from rlm_kernel.errors import ConfigError, RLMError, RunInterrupted
 from rlm_kernel.models import Model
-from rlm_kernel.run.again import Again, Given, Models, told
+from rlm_kernel.run.again import Again, Given, Models, original_of, told
 from rlm_kernel.run.edits import Change
 from rlm_kernel.run.look import call_alone, variables_at
 from rlm_kernel.run.node import Node
@@ -238,7 +238,7 @@ class Run(Recorded):
         given = Given(value=context, other=other_context)
         jobs = call_alone(self._again, step.call, edit, given, n)
         runs = [self._begin(job, wait=False) for job in jobs]
-        variants = Variants(step.call, runs)
+        variants = Variants(original_of(step.call), runs, at=step.call.id)
         return variants.wait() if wait else variants
 
     def diff(self, other: Run) -> Comparison:

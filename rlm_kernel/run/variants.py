@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rlm_kernel.errors import RLMError
-from rlm_kernel.trace import Call
+from rlm_kernel.trace import Original
+from rlm_kernel.views.variants import Agreement, VariantTable, variants
 
 if TYPE_CHECKING:
     from rlm_kernel.run.run import Run
 
 
 class Variants:
-    """`original` is the call, `runs` are the times that it was asked again."""
+    """`original` is what call `at` gave, `runs` are the times that it was asked again. Shows itself as a table."""
 
-    def __init__(self, original: Call, runs: Sequence[Run]) -> None:
+    def __init__(self, original: Original, runs: Sequence[Run], *, at: str) -> None:
         self.original = original
         self.runs = list(runs)
+        self.at = at
 
     @property
     def answers(self) -> list[str | None]:
@@ -26,11 +27,14 @@ class Variants:
         return [run.answer for run in self.runs]
 
     @property
-    def agreement(self) -> float | None:
-        """The share of the variants with an answer that gave the most frequent one, from 0 to 1, spaces and case aside;
-        None with fewer than two."""
-        given = [" ".join(answer.split()).casefold() for answer in self.answers if answer is not None]
-        return None if len(given) < 2 else Counter(given).most_common(1)[0][1] / len(given)
+    def table(self) -> VariantTable:
+        """The original and each variant, with what is different: answer, model, tokens, cost, seconds."""
+        return variants(self.original, [run.trace for run in self.runs], call=self.at)
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """How many of the variants gave the same answer, spaces and case aside; None with fewer than two."""
+        return self.table.agreement
 
     def wait(self) -> Variants:
         """These, when all have ended. Raises the `RLMError` of the first that failed when none has an answer, and
@@ -49,6 +53,22 @@ class Variants:
         if len(failed) == len(self.runs):
             raise failed[0]
         return self
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __getitem__(self, number: int) -> Run:
+        """The variant of that number, from 0."""
+        return self.runs[number]
+
+    def __str__(self) -> str:
+        return self.table.text()
+
+    def __repr__(self) -> str:
+        return f"<{len(self.runs)} variants of call {self.at}>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return self.table._repr_mimebundle_()
 
 
 __all__ = ["Variants"]

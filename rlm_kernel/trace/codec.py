@@ -12,12 +12,13 @@ import math
 import types
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from rlm_kernel.errors import TraceError
 from rlm_kernel.trace.events import EVENT_NAMES, EVENT_TYPES, Event
 
 Decoder = Callable[[Any], Any]
+_BARE = frozenset((str, int, float, bool))
 
 
 def to_dict(event: Event) -> dict[str, Any]:
@@ -38,11 +39,17 @@ def from_dict(data: dict[str, Any]) -> Event | None:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    kind: Any = type(value)
+    # Three events are written for every sub-call: most of their fields are at their default, or need no more than a look.
     out = {}
+    items, kind = value.__dict__, cast("Any", type(value))
     for name, default in _defaults(kind):
-        item = getattr(value, name)
-        if item is not default and item != default:
+        item = items[name]
+        if item is default:
+            continue
+        if type(item) in _BARE:
+            if item != default:
+                out[name] = item
+        elif item != default:
             out[name] = _plain(item)
     return out
 
