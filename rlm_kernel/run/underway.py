@@ -51,7 +51,7 @@ class Underway:
         return self._engine is not None and self._engine.gate.decide(place, decision, code)
 
     async def _work(self, path: Path | None) -> None:
-        recorder = Recorder(self.trace, path)
+        recorder = Recorder(self.trace, path, lazy=self._job.model.mode == "replayed")
         async with _cached(self._job, path, self.trace) as job:
             try:
                 self._engine = Engine(job, recorder)

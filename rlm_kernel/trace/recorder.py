@@ -15,16 +15,22 @@ from rlm_kernel.trace.trace import Trace
 
 
 class Recorder:
-    """The one way into a trace. `clock` returns seconds; only differences matter."""
+    """The one way into a trace. `lazy` is for the file (see `TraceWriter`); `clock` returns seconds, of which only
+    differences matter."""
 
     def __init__(
-        self, trace: Trace, path: Path | None, *, clock: Callable[[], float] = time.monotonic
+        self,
+        trace: Trace,
+        path: Path | None,
+        *,
+        lazy: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.trace = trace
         self._clock = clock
         self._zero = clock()
         trace.tick(self._now)
-        self._writer = self._open(path) if path else None
+        self._writer = self._open(path, lazy) if path else None
 
     def record(self, event: Event) -> None:
         """Adds the event with its number and time."""
@@ -38,17 +44,23 @@ class Recorder:
     def close(self) -> None:
         """Ends the trace: no event follows."""
         if self._writer:
-            self._writer.close()
+            self._close(self._writer)
             self._writer = None
         self.trace.close()
+
+    def _close(self, writer: TraceWriter) -> None:
+        try:
+            writer.close()
+        except OSError as error:
+            self._warn(writer.path, error)
 
     def _now(self) -> float:
         return round(self._clock() - self._zero, 6)
 
-    def _open(self, path: Path) -> TraceWriter | None:
+    def _open(self, path: Path, lazy: bool) -> TraceWriter | None:
         try:
             make_private(path.parent)
-            writer = TraceWriter(path)
+            writer = TraceWriter(path, lazy=lazy)
         except OSError as error:
             self._warn(path, error)
             return None

@@ -22,18 +22,25 @@ from rlm_kernel.trace.trace import Trace
 SUFFIX = ".rlm.jsonl"
 TEXT_CHARS = 1024
 TEXT_KEY = "$text"
+LAZY_LINES = 500
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _TORN = "the last line was cut off while it was written and is left out"
 
 
 class TraceWriter:
-    """Appends events to one file. Raises `OSError` where the disk does."""
+    """Appends events to one file. Raises `OSError` where the disk does.
 
-    def __init__(self, path: Path) -> None:
+    With `lazy` it writes when much has come together and when it is closed: for a replay, of which a crash takes
+    nothing that another replay does not bring back.
+    """
+
+    def __init__(self, path: Path, *, lazy: bool = False) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._texts: set[str] = set()
+        self._lazy = lazy
+        self._kept: list[str] = []
 
     def write(self, event: Event) -> None:
         """Writes the event, after the texts it is the first to use."""
@@ -45,17 +52,28 @@ class TraceWriter:
             lines = []
             data = self._refer(data, lines)
             lines.append(_line(data))
-        _write_all(self._fd, "".join(lines).encode("ascii"))
+        self._kept += lines
+        if not self._lazy or len(self._kept) >= LAZY_LINES:
+            self._flush()
 
     def sync(self) -> None:
         """Makes what was written survive a power cut."""
+        self._flush()
         os.fsync(self._fd)
 
     def close(self) -> None:
         """Closes the file; a second close does nothing."""
-        if self._fd >= 0:
+        if self._fd < 0:
+            return
+        try:
+            self._flush()
+        finally:
             os.close(self._fd)
             self._fd = -1
+
+    def _flush(self) -> None:
+        kept, self._kept = self._kept, []
+        _write_all(self._fd, "".join(kept).encode("ascii"))
 
     def _refer(self, value: Any, lines: list[str]) -> Any:
         if isinstance(value, str):

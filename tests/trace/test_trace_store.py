@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trace_examples import CARD, STORIES, SYSTEM, Story, fenced, one_call, texts, unicode
+from trace_examples import CARD, STORIES, SYSTEM, Story, fenced, nested, one_call, texts, unicode
 from trace_strategies import EVENT, RUN_STARTED
 
 from rlm_kernel.errors import TraceError, TraceVersionError
@@ -249,3 +249,16 @@ def test_a_text_is_never_stored_in_an_event_and_beside_it(tmp_path: Path) -> Non
         data = json.loads(line)
         if data["type"] != "text":
             assert all(len(text) <= 1024 for text in texts(data))
+
+
+def test_a_lazy_writer_has_written_all_when_it_is_closed(tmp_path: Path) -> None:
+    trace = nested()
+    eager, lazy = tmp_path / "eager.rlm.jsonl", tmp_path / "lazy.rlm.jsonl"
+    writers = TraceWriter(eager), TraceWriter(lazy, lazy=True)
+    for event in trace.events:
+        for writer in writers:
+            writer.write(event)
+    assert lazy.stat().st_size == 0
+    for writer in writers:
+        writer.close()
+    assert lazy.read_bytes() == eager.read_bytes()
