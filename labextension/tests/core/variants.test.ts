@@ -148,7 +148,7 @@ describe('the root', () => {
     expect(tab(shown)).toBe('Runs made from this (2)');
     expect(panel(shown).textContent).toContain('hint “Look.”');
     expect(panel(shown).textContent).toContain('0 replayed, 8 new');
-    expect(panel(shown).textContent).toContain('The same text.');
+    expect(panel(shown).textContent).toContain('Its answer is the same as the original.');
     buttonOf(panel(shown), 'Rerun of 0.1.2').click();
     expect(shown.state.selected).toBe('0.1.2');
   });

@@ -245,10 +245,13 @@ function compared(before: Outcome, after: Outcome, key: string, pane: Pane): HTM
   if (before.answer === null) {
     return textBody(pane, `${key}|answer`, answer, { name: words.__('Answer'), class: 'rlm-detail-reply' });
   }
+  if (before.answer === answer) {
+    return remark(words.__('Its answer is the same as the original.'));
+  }
   return h(
     'div',
     {},
-    h('p', { class: 'rlm-detail-remark' }, words.__('Its answer, against the original:')),
+    remark(words.__('Its answer, against the original:')),
     diffBody(before.answer, answer, words)
   );
 }
