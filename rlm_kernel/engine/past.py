@@ -25,6 +25,8 @@ from rlm_kernel.trace import (
 )
 
 _CUT = ("Interrupted", "TimeoutError")
+_CUT_SLACK_SECONDS = 0.25
+"""A block that is cut short again gets a little longer, so that it comes as far as it came."""
 _SLACK_SECONDS = 1.0
 
 
@@ -120,9 +122,9 @@ class Past:
     def cut(self, turn: int, number: int) -> tuple[float, ErrorInfo] | None:
         """After how many seconds that block was ended from outside, and why."""
         then = self._executed(turn, number)
-        if then is None or then.error is None or then.error.type not in _CUT or then.error.traceback:
+        if then is None or then.error is None or not _is_cut(then.error):
             return None
-        return then.seconds, then.error
+        return then.seconds + _CUT_SLACK_SECONDS, replace(then.error, traceback="")
 
     def divergences(
         self, turn: int, number: int, code: str, result: BlockResult, error: ErrorInfo | None
@@ -209,13 +211,19 @@ class Past:
     def _never_came_back(self) -> float:
         """How long the code ran that did not wait for the end of this call; 0 for a call that is to have one."""
         call = self._call
-        if call is None or call.status != "interrupted" or call.parent is None or call.site is None:
-            return 0.0
-        for block in call.parent.turn(int(call.id.split(".")[-2])).blocks:
-            done = block.executed
-            if block.number == call.site.block and done and not _is_cut_off(call.parent, done):
-                return done.seconds + _SLACK_SECONDS
+        while call is not None and call.status == "interrupted" and call.parent and call.site:
+            for block in call.parent.turn(int(call.id.split(".")[-2])).blocks:
+                done = block.executed
+                if block.number == call.site.block and done and not _is_cut_off(call.parent, done):
+                    return done.seconds + _SLACK_SECONDS
+            call = call.parent  # it was cut short with the call that it is in
         return 0.0
+
+
+def _is_cut(error: ErrorInfo) -> bool:
+    """Whether the block was ended from outside: its own errors are of these types too, but end with their names."""
+    last = error.traceback.rstrip().rpartition("\n")[2]
+    return error.type in _CUT and (not last or last.startswith("KeyboardInterrupt"))
 
 
 def _is_cut_off(call: Call, done: CodeExecuted) -> bool:

@@ -136,7 +136,7 @@ class Again:
         """The context, checked by its hash. Raises `ContextMissing`, `ContextMismatch`."""
         card = self.started.context
         if card is None:
-            return None
+            return self._unasked(given)
         value = given.value
         if value is None and self.look_up is not None:
             value = self.look_up()
@@ -156,13 +156,25 @@ class Again:
             )
         return packed
 
+    def _unasked(self, given: Given) -> Packed | None:
+        """The context that somebody gives to a run that had none."""
+        if given.value is None:
+            return None
+        if not given.other:
+            raise ContextMismatch(
+                "the run had no context, so there is none to give it: leave context= out, or pass other_context=True to "
+                "go over this one on purpose",
+                type_name=type(given.value).__name__,
+            )
+        return pack_context(given.value)
+
     def _job(
         self, models: Models, given: Given, plan: Plan, origin: Origin, limits: Mapping[str, Any]
     ) -> Job:
         settings = self._settings(limits)
         context = self.context(given)
         recorded = self.started.context
-        if context is not None and recorded is not None and context.card.hash != recorded.hash:
+        if context is not None and (recorded is None or context.card.hash != recorded.hash):
             origin = replace(origin, edit={**origin.edit, "context": _described(context.card)})
         return Job(
             run_id=new_id(recorded.name if recorded else "run"),
