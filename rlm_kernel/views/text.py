@@ -52,7 +52,8 @@ def text_tree(trace: Trace, *, now: float | None = None, max_lines: int = MAX_LI
         return "Run       ○ starting"
     head = [f"Question  {line(' '.join(started.query.split()), 300)}", _status(trace, root, now)]
     derived = derived_facts(trace)
-    head += [f"Origin    {' · '.join(derived)}"] if derived else []
+    name = "Origin" if started.origin else "Replies"
+    head += [f"{name:10}{' · '.join(derived)}"] if derived else []
     rows = _Rows(trace, rollups(root), now).call(root)
     left_out = len(rows) - max_lines
     if left_out > 0:
