@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 from rlm_kernel.engine.limits import Ledger
 from rlm_kernel.engine.past import Past
@@ -21,10 +22,13 @@ class Asker:
         self._recorder = recorder
         self._slots = asyncio.Semaphore(settings.concurrency)
 
-    async def ask(self, model: Model, request: Request, past: Past, *, beyond_limits: bool = False) -> Reply:
+    async def ask(
+        self, model: Model, request: Request, past: Past, *, name: str, beyond_limits: bool = False
+    ) -> Reply:
         """The reply, recorded; the model is not asked for one that `past` has. Raises `LimitExceeded` before sending,
         `ModelError` after.
 
+        `name` is what the model is called now; the record knows the request under the name that it has.
         `beyond_limits` is for the last turn of a call that reached a limit: it is counted but not refused.
         """
         started = time.monotonic()
@@ -38,14 +42,14 @@ class Asker:
             return known
         async with self._slots:
             if beyond_limits:
-                return await self._send(model, request)
+                return await self._send(model, request, name)
             with self._ledger.request(request):
-                return await self._send(model, request)
+                return await self._send(model, request, name)
 
-    async def _send(self, model: Model, request: Request) -> Reply:
+    async def _send(self, model: Model, request: Request, name: str) -> Reply:
         started = time.monotonic()
         try:
-            reply = await model.reply(request)
+            reply = await model.reply(request if name == request.model else replace(request, model=name))
         except RLMError as error:
             self._failed(model.mode, request, started, error)
             raise

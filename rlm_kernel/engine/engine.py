@@ -42,7 +42,8 @@ class Job:
     """What a run is started with. `model` answers rlm calls, `sub_model` plain requests.
 
     The root is of that `kind`, asks `root_model`, and its prompt may be its context; `names` are the models that its
-    code asks for where it names none: all by default those of the models. `plan` says what is done again of which record, `origin` says so in the trace, `seed` is where
+    code asks for where it names none: all by default those of the models. `plan` says what is done again of which
+    record, and `then` are the settings that what is done again had; `origin` says so in the trace, `seed` is where
     chance starts from. Setting `hurry`, on the loop thread, makes the root take its one last turn with what it has, at once.
     """
 
@@ -58,6 +59,7 @@ class Job:
     root_model: str | None = None
     prompt_is_context: bool = False
     plan: Plan = field(default_factory=Plan)
+    then: Settings | None = None
     origin: Origin | None = None
     seed: int | None = None
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
@@ -68,9 +70,8 @@ MakeRepl = Callable[[CallSpec, Settings, int], Repl]
 
 def worker(spec: CallSpec, settings: Settings, seed: int) -> Repl:
     """A worker process for that call."""
-    plain = spec.depth + 1 >= settings.max_depth
     seed = zlib.crc32(spec.id.encode(), seed % 2**32)  # siblings that draw samples are to draw different ones
-    return WorkerRepl(spec.packed, block_seconds=settings.block_seconds, plain_children=plain, seed=seed)
+    return WorkerRepl(spec.packed, block_seconds=settings.block_seconds, seed=seed)
 
 
 class Engine:
@@ -172,10 +173,13 @@ class Engine:
         return Outcome(status="finished", answer=reply.text, how="reply")
 
     async def _ask(self, request: Request, past: Past, *, beyond_limits: bool = False) -> Reply:
-        model = past.model(request.turn)
+        model, name = past.model(request.turn), request.model
         if model is None:
-            model = self._job.model if request.kind == "rlm" else self._job.sub_model
-        return await self._asker.ask(model, request, past, beyond_limits=beyond_limits)
+            plain = request.kind == "llm"
+            model = self._job.sub_model if plain else self._job.model
+            if name == self._names[plain]:
+                name = model.name  # somebody else answers than in the record
+        return await self._asker.ask(model, request, past, name=name, beyond_limits=beyond_limits)
 
     async def _show(self, spec: CallSpec) -> None:
         wanted = self._job.plan.wanted
@@ -192,7 +196,12 @@ class Engine:
                 repl=self._make_repl(spec, self._settings, self._seed),
                 ask=self._ask,
                 subcalls=Subcalls(
-                    spec, self._settings, self._ledger, self._names, self._start, self._subcall
+                    spec,
+                    (self._settings, self._job.then or self._settings),
+                    self._ledger,
+                    self._names,
+                    self._start,
+                    self._subcall,
                 ),
                 settings=self._settings,
                 ledger=self._ledger,

@@ -58,6 +58,8 @@ class Gate:
         held = self._waiting.get(place)
         if held is None or held.answer.done():
             return False
+        if not decision and code not in (None, held.code):
+            decision = "edited"
         held.answer.set_result(Decided(decision=decision, code=held.code if code is None else code))
         return True
 

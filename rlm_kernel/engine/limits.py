@@ -57,9 +57,10 @@ class Ledger:
             if not self._still:
                 self._stood += self._clock() - self._stopped
 
-    def take_calls(self, count: int) -> None:
-        """Counts sub-calls, all or none. Raises `LimitExceeded` before any of them is made."""
-        limit = self._settings.max_calls
+    def take_calls(self, count: int, settings: Settings | None = None) -> None:
+        """Counts sub-calls, all or none, by the limit of the run or of other `settings`. Raises `LimitExceeded` before
+        any of them is made."""
+        limit = (settings or self._settings).max_calls
         if limit is not None and self.calls + count > limit:
             left = limit - self.calls
             raise LimitExceeded(

@@ -119,6 +119,11 @@ class Past:
         then = self._executed(turn, number)
         return (then.decision, then.code) if then and then.decision else None
 
+    def is_known(self, turn: int, number: int) -> bool:
+        """Whether the record says what that block did, and it is to do the same again."""
+        known = self._executed(turn, number)
+        return known is not None and self._call is not None and not self._plan.passes(self._call, turn)
+
     def cut(self, turn: int, number: int) -> tuple[float, ErrorInfo] | None:
         """After how many seconds that block was ended from outside, and why."""
         then = self._executed(turn, number)

@@ -99,7 +99,8 @@ class Rounds:
             return await self._means.subcalls.serve(batch, number)
 
         repl, name = self._means.repl, f"<rlm:{self._spec.id}.{turn} block {number}>"
-        work = asyncio.ensure_future(repl.execute(decided.code, name=name, serve=serve))
+        plain = self._means.subcalls.are_plain(number)
+        work = asyncio.ensure_future(repl.execute(decided.code, name=name, serve=serve, plain_children=plain))
         then = self._past.cut(turn, number)
         try:
             if last:

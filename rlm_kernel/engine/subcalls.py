@@ -52,20 +52,21 @@ class _Draft:
 class Subcalls:
     """Serves what the blocks of `parent` ask for. `start` records a submission, `make` makes the call.
 
-    `models` are the names that answer children and plain requests where the code names none.
+    `settings` are those of the run, and those that hold where it follows its record. `models` are the names that answer
+    children and plain requests where the code names none.
     """
 
     def __init__(
         self,
         parent: CallSpec,
-        settings: Settings,
+        settings: tuple[Settings, Settings],
         ledger: Ledger,
         models: tuple[str, str],
         start: Start,
         make: Make,
     ) -> None:
         self._parent = parent
-        self._settings = settings
+        self._settings, self._settings_then = settings
         self._ledger = ledger
         self._rlm_model, self._llm_model = models
         self._start = start
@@ -77,14 +78,19 @@ class Subcalls:
         self._turn = turn
         self._parent.past.begin(turn)
 
+    def are_plain(self, block: int) -> bool:
+        """Whether children that the block asks for are plain requests, as deep as it is."""
+        return self._parent.depth + 1 >= self._limits(block).max_depth
+
     async def serve(self, batch: SubcallBatch, block: int) -> Sequence[SubcallResult]:
         """The results in the order of the requests. Raises `LimitExceeded` before anything is spent."""
         specs: list[CallSpec] = []
         drafts: list[_Draft] = []
         try:
-            self._check_depth()
-            drafts = [self._draft(request) for request in batch.requests]
-            self._ledger.take_calls(len(drafts))
+            limits = self._limits(block)
+            self._check_depth(limits)
+            drafts = [self._draft(request, limits) for request in batch.requests]
+            self._ledger.take_calls(len(drafts), limits)
             claim, specs = self._specs(drafts, batch, block)
             for spec in specs:
                 self._start(spec)
@@ -138,8 +144,11 @@ class Subcalls:
             )
         return claim, specs
 
-    def _draft(self, request: SubcallRequest) -> _Draft:
-        capped = request.kind == "rlm" and self._parent.depth + 1 >= self._settings.max_depth
+    def _limits(self, block: int) -> Settings:
+        return self._settings_then if self._parent.past.is_known(self._turn, block) else self._settings
+
+    def _draft(self, request: SubcallRequest, limits: Settings) -> _Draft:
+        capped = request.kind == "rlm" and self._parent.depth + 1 >= limits.max_depth
         if request.kind == "llm" or capped:
             model = request.model or self._llm_model
             return _Draft(kind="llm", model=model, prompt=request.prompt, depth_capped=capped)
@@ -158,8 +167,8 @@ class Subcalls:
         for packed in own.values():
             packed.close()
 
-    def _check_depth(self) -> None:
-        depth, most = self._parent.depth + 1, self._settings.max_depth
+    def _check_depth(self, limits: Settings) -> None:
+        depth, most = self._parent.depth + 1, limits.max_depth
         if depth > most:
             raise LimitExceeded(
                 f"no sub-calls at depth {depth}: this run's max_depth is {most}. Work in Python.",

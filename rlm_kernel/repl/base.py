@@ -81,8 +81,11 @@ class Repl(Protocol):
         """Makes the namespace and loads its context. Raises `ContextError`, `ReplError`."""
         ...
 
-    async def execute(self, code: str, *, name: str, serve: Serve) -> BlockResult:
-        """Runs a block named `name` (`<0.3 block 1>`), answering its sub-calls through `serve`.
+    async def execute(
+        self, code: str, *, name: str, serve: Serve, plain_children: bool = False
+    ) -> BlockResult:
+        """Runs a block named `name` (`<0.3 block 1>`), answering its sub-calls through `serve`. With `plain_children`
+        an `rlm_query` comes as a plain request, its context in the prompt.
 
         Bad code is a result with `error`, never an exception. When cancelled, what the block wrote so far is in
         `partial()`.

@@ -52,11 +52,10 @@ class WorkerProcess(asyncio.Protocol):
         self._flood = flood
         self.why_killed = ""
 
-    async def start(self, context: Packed | None, *, plain_children: bool, seed: int) -> None:
+    async def start(self, context: Packed | None, *, seed: int) -> None:
         """Starts the process and sends it its context; it answers with an `opened` or `broken` frame.
 
-        With `plain_children` an `rlm_query` goes out as a plain request, its context in the prompt. `seed` is where
-        chance starts from.
+        `seed` is where chance starts from.
         """
         if sys.platform == "win32":
             raise ReplError("workers need a POSIX system; on Windows run the notebook's kernel under WSL")
@@ -69,7 +68,7 @@ class WorkerProcess(asyncio.Protocol):
             theirs.close()
         await self._loop.create_connection(lambda: self, sock=ours)
         self._drain_streams()
-        order = {"op": "open", "path": _search_path(), "plain_children": plain_children, "seed": seed}
+        order = {"op": "open", "path": _search_path(), "seed": seed}
         self.send({**order, **_context_order(context)})
 
     def _spawn(self, fd: int, fds: list[int]) -> subprocess.Popen[bytes]:

@@ -34,13 +34,10 @@ class WorkerRepl:
 
     isolation = "worker"
 
-    def __init__(
-        self, context: Packed | None, *, block_seconds: float, plain_children: bool = False, seed: int = 0
-    ) -> None:
+    def __init__(self, context: Packed | None, *, block_seconds: float, seed: int = 0) -> None:
         self._context = context
         self._seed = seed
         self._block_seconds = block_seconds
-        self._plain_children = plain_children
         self._loop = asyncio.get_running_loop()
         self._serve: Serve | None = None
         self._serving: set[asyncio.Task[None]] = set()
@@ -57,13 +54,15 @@ class WorkerRepl:
         """Starts the worker; returns when the context is there. Raises `ContextError`, `ReplError`."""
         self._answered, self._lost = self._loop.create_future(), None
         self._worker = WorkerProcess(self._on_frame, self._on_lost, OUTPUT_LIMIT)
-        await self._worker.start(self._context, plain_children=self._plain_children, seed=self._seed)
+        await self._worker.start(self._context, seed=self._seed)
         frame = await self._answered
         if frame["op"] == "broken":
             card = self._context.card if self._context else None
             raise broken_context(str(frame.get("message")), card.type if card else "value")
 
-    async def execute(self, code: str, *, name: str, serve: Serve) -> BlockResult:
+    async def execute(
+        self, code: str, *, name: str, serve: Serve, plain_children: bool = False
+    ) -> BlockResult:
         """Runs a block; see `Repl.execute`."""
         if self._worker is None:
             await self.open()
@@ -74,7 +73,7 @@ class WorkerRepl:
         self._answered = self._loop.create_future()
         self._serve, self._why_stopped, self._started = serve, None, time.monotonic()
         self._watch = Stopwatch(self._block_seconds, self._overrun)
-        worker.send({"op": "execute", "code": code, "name": name})
+        worker.send({"op": "execute", "code": code, "name": name, "plain_children": plain_children})
         if self._lost:  # it ended after the last block: nothing answers
             self._answered.set_exception(self._lost)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,13 @@ class Again:
         """A job that goes on with a model. Raises `ConfigError`, `ContextError`."""
         edit = plan.edit
         live = self.live(edit.model if edit else None)
-        query = edit.prompt if edit and edit.step.call.depth == 0 else None
         job = self._job(live, given, plan, origin, limits)
-        return job if query is None else replace(job, query=query)
+        if edit is None or edit.prompt is None or edit.step.call.depth:
+            return job
+        if job.prompt_is_context and job.context is not None:
+            job.context.close()
+            job = replace(job, context=pack_context(edit.prompt))
+        return replace(job, query=edit.prompt)
 
     def alone(self, call: Call, edit: Mapping[str, Any], packed: Packed | None, *, plain: bool) -> Job:
         """A job that asks one call again, as a root of its own; `plain` says that its prompt is its context too."""
@@ -138,6 +143,8 @@ class Again:
         if card is None:
             return self._unasked(given)
         value = given.value
+        if value is None and self._prompt_is_context:
+            value = self.started.query
         if value is None and self.look_up is not None:
             value = self.look_up()
         if value is None:
@@ -146,7 +153,7 @@ class Again:
                 "pass it as context=…",
                 type_name=card.type,
             )
-        packed = pack_context(value, card.name)
+        packed = value if isinstance(value, Packed) else pack_context(value, card.name)
         if packed.card.hash != card.hash and not given.other:
             packed.close()
             raise ContextMismatch(
@@ -171,9 +178,10 @@ class Again:
     def _job(
         self, models: Models, given: Given, plan: Plan, origin: Origin, limits: Mapping[str, Any]
     ) -> Job:
-        settings = self._settings(limits)
+        settings, then = self._settings(limits), self._settings({})
         context = self.context(given)
-        recorded = self.started.context
+        recorded, root = self.started.context, self.trace.root
+        assert root is not None  # or the run has not started
         if context is not None and (recorded is None or context.card.hash != recorded.hash):
             origin = replace(origin, edit={**origin.edit, "context": _described(context.card)})
         return Job(
@@ -184,8 +192,12 @@ class Again:
             sub_model=models.sub_model,
             settings=settings,
             version=__version__,
+            kind=root.kind,
             names=(self._name("model"), self._name("sub_model")),
+            root_model=root.started.model,
+            prompt_is_context=self._prompt_is_context,
             plan=plan,
+            then=then,
             origin=origin,
             seed=self.started.seed,
         )
@@ -226,9 +238,18 @@ class Again:
         return resolve(name, base_url=self.base_url)
 
     def _first_mode(self) -> Mode:
-        root = self.trace.root
-        reply = root.reply if root else None
-        return (reply.first_mode or reply.mode) if reply else self.started.mode
+        mode = self.started.mode
+        if mode != "replayed":
+            return mode
+        turns = self.trace.root.turns if self.trace.root else []
+        first = [turn.reply.first_mode or turn.reply.mode for turn in turns if turn.reply]
+        return next((each for each in first if each != "human"), first[0] if first else mode)
+
+    @property
+    def _prompt_is_context(self) -> bool:
+        """Whether the root was given a prompt and nothing else, as a child can be that is asked again alone."""
+        card = self.started.context
+        return card is not None and card.hash == text_hash(self.started.query)
 
 
 def told(edit: Mapping[str, Any]) -> dict[str, Any]:
@@ -237,6 +258,11 @@ def told(edit: Mapping[str, Any]) -> dict[str, Any]:
     if "model" in out:
         out["model"] = out["model"].name
     return out
+
+
+def text_hash(text: str) -> str:
+    """The hash of a text as a context."""
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def original_of(call: Call) -> Original:
@@ -258,4 +284,4 @@ def _described(card: Any) -> str:
     return f"a {facts['type']}{size} (SHA-256 {facts['hash'][:12] or 'unknown'}…)"
 
 
-__all__ = ["Again", "Given", "Models", "original_of", "told"]
+__all__ = ["Again", "Given", "Models", "original_of", "text_hash", "told"]

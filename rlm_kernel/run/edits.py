@@ -52,6 +52,8 @@ class Change:
                     f"{', '.join(_FIT[what])}{also}",
                     setting=name,
                 )
+        if self.block is not None and self.code is None:
+            raise ConfigError("block= says which block code= goes into: give it code=", setting="block")
         texts = [name for name in _ONE_OF if name in self.given]
         if len(texts) > 1:
             raise ConfigError(f"one change at a time: {' or '.join(texts)}", setting=texts[1])
@@ -76,7 +78,7 @@ class Change:
             )
         if self.block is None and len(blocks) > 1:
             raise ConfigError(f"turn {step} has {len(blocks)} blocks: say which with block=", setting="block")
-        number = self.block or 1
+        number = 1 if self.block is None else self.block
         if not 1 <= number <= len(blocks):
             raise ConfigError(f"turn {step} has no block {number}, only {len(blocks)}", setting="block")
         return with_block(said, number, code)

@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any
 
 from rlm_kernel.engine.engine import Engine, Job
@@ -15,7 +14,7 @@ from rlm_kernel.engine.spec import CallSpec
 from rlm_kernel.engine.thread import submit
 from rlm_kernel.errors import ConfigError, NotReached, RLMError
 from rlm_kernel.repl.pack import Packed, pack_context
-from rlm_kernel.run.again import Again, Given
+from rlm_kernel.run.again import Again, Given, text_hash
 from rlm_kernel.trace import Call, Recorder, Step, Trace
 
 
@@ -33,7 +32,7 @@ def variables_at(again: Again, step: Step, names: tuple[str, ...], given: Given)
 
 def call_alone(again: Again, call: Call, edit: Mapping[str, Any], given: Given, n: int) -> list[Job]:
     """`n` jobs that ask the call again alone, each with its context. Raises `ContextError`, `NotReached`."""
-    packed, plain = _context_of(again, call, given)
+    packed, plain = context_of(again, call, given)
     if plain and edit.get("prompt"):
         assert packed is not None
         packed.close()
@@ -42,20 +41,26 @@ def call_alone(again: Again, call: Call, edit: Mapping[str, Any], given: Given, 
     return [again.alone(call, edit, each, plain=plain) for each in copies]
 
 
-def _context_of(again: Again, call: Call, given: Given) -> tuple[Packed | None, bool]:
+def context_of(again: Again, call: Call, given: Given) -> tuple[Packed | None, bool]:
+    """The context that the call was given, and whether it is its prompt. Raises `ContextError`, `NotReached`."""
     if call.kind == "llm" or call.context is None:
         return None, False
     root = again.started.context
     if root is not None and call.context.hash == root.hash:
         return again.context(given), False
-    if call.context.hash == sha256(call.prompt.encode("utf-8", "surrogatepass")).hexdigest():
+    if call.context.hash == text_hash(call.prompt):
         return pack_context(call.prompt), True
     spec: CallSpec = _look(again, given, call.id, None, None)
     return spec.packed, spec.prompt_is_context
 
 
 def _look(again: Again, given: Given, call_id: str, turn: int | None, names: tuple[str, ...] | None) -> Any:
-    return submit(_found(again, given, call_id, turn, names)).result()
+    found = submit(_found(again, given, call_id, turn, names))
+    try:
+        return found.result()
+    except KeyboardInterrupt:
+        found.cancel()  # nobody waits for the replay any more
+        raise
 
 
 async def _found(
@@ -83,4 +88,4 @@ def _copy(packed: Packed | None) -> Packed | None:
     return packed if packed is None or packed.fd < 0 else replace(packed, fd=os.dup(packed.fd))
 
 
-__all__ = ["call_alone", "variables_at"]
+__all__ = ["call_alone", "context_of", "variables_at"]

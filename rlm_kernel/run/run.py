@@ -14,7 +14,7 @@ from rlm_kernel.errors import ConfigError, RLMError, RunInterrupted
 from rlm_kernel.models import Model
 from rlm_kernel.run.again import Again, Given, Models, original_of, told
 from rlm_kernel.run.edits import Change
-from rlm_kernel.run.look import call_alone, variables_at
+from rlm_kernel.run.look import call_alone, context_of, variables_at
 from rlm_kernel.run.node import Node
 from rlm_kernel.run.recorded import Recorded
 from rlm_kernel.run.underway import Underway
@@ -147,7 +147,8 @@ class Run(Recorded):
         no reply for fails with `MissingReply`.
         """
         plan = Plan(self._again.record())
-        return self._begin(self._again.replay(Given(value=context, other=other_context), plan), wait)
+        given = Given(value=context, other=other_context)
+        return self._begin(self._again.replay(given, plan), self._knows(given), wait)
 
     def fork(
         self,
@@ -181,7 +182,7 @@ class Run(Recorded):
         wanted = {**told(change.given), **({"limits": dict(limits)} if limits else {})}
         origin = self._again.origin("fork", str(at), wanted)
         given = Given(value=context, other=other_context)
-        return self._begin(self._again.fork(given, plan, origin, limits or {}), wait)
+        return self._begin(self._again.fork(given, plan, origin, limits or {}), self._knows(given), wait)
 
     def resume(
         self,
@@ -203,10 +204,11 @@ class Run(Recorded):
             instead = again.named(model)
             again = Again(self.trace, Models(model=instead, sub_model=instead), again.look_up)
         record = again.record()
-        origin = again.origin("resume", "", {"limits": dict(limits)} if limits else {})
+        wanted = told({"model": self._model(model), "limits": dict(limits or {}) or None})
+        origin = again.origin("resume", "", wanted)
         given = Given(value=context, other=other_context)
         job = again.fork(given, Plan(record, resume=True), origin, limits or {})
-        return self._begin(job, wait)
+        return self._begin(job, self._knows(given), wait)
 
     def rerun(
         self,
@@ -237,7 +239,11 @@ class Run(Recorded):
         edit |= {"temperature": temperature, "max_output_tokens": max_output_tokens}
         given = Given(value=context, other=other_context)
         jobs = call_alone(self._again, step.call, edit, given, n)
-        runs = [self._begin(job, wait=False) for job in jobs]
+        again, call = (
+            self._again,
+            step.call,
+        )  # a variant that is done again has its context restored once more
+        runs = [self._begin(job, lambda: context_of(again, call, given)[0], wait=False) for job in jobs]
         variants = Variants(original_of(step.call), runs, at=step.call.id)
         return variants.wait() if wait else variants
 
@@ -280,14 +286,17 @@ class Run(Recorded):
         self._again.look_up = look_up
         return self
 
-    def _begin(self, job: Job, wait: bool) -> Run:
+    def _knows(self, given: Given) -> Callable[[], Any] | None:
+        return self._again.look_up if given.value is None else lambda: given.value
+
+    def _begin(self, job: Job, look_up: Callable[[], Any] | None, wait: bool) -> Run:
         underway = Underway(job, self._again.folder)
         models = (
             self._again.models
             if job.model.mode == "replayed"
             else Models(model=job.model, sub_model=job.sub_model)
         )
-        run = Run(underway.trace, underway, models, self._again.look_up)
+        run = Run(underway.trace, underway, models, look_up).reach(base_url=self._again.base_url)
         return run.finish() if wait else run
 
     def _model(self, model: str | Model | None) -> Model | None:

@@ -23,18 +23,19 @@ def main(socket_fd: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, lambda *_: None)  # only a running block is interrupted
     link = Link(socket_fd)
-    namespace = _open(link, link.orders.get())
+    scaffold, namespace = _open(link, link.orders.get())
     while True:
         order = link.orders.get()
         if order["op"] == "values":
             data, blob = namespace.values(order["names"], order["budget_bytes"])
             link.send({"op": "values", "number": order["number"], **data}, blob)
         else:
+            scaffold.plain_children = order["plain_children"]
             done = namespace.run(order["code"], order["name"])
             link.send({"op": "done", **done})
 
 
-def _open(link: Link, order: dict[str, Any]) -> Namespace:
+def _open(link: Link, order: dict[str, Any]) -> tuple[Scaffold, Namespace]:
     sys.path.extend(path for path in order["path"] if path not in sys.path)
     workdir = os.getcwd()
     os.environ.update(HOME=workdir, TMPDIR=workdir, LANG="C.UTF-8")
@@ -48,7 +49,8 @@ def _open(link: Link, order: dict[str, Any]) -> Namespace:
     if order["fd"] >= 0:
         os.close(order["fd"])
     link.send({"op": "opened"})
-    return Namespace(Scaffold(link, context, plain_children=order["plain_children"]), workdir)
+    scaffold = Scaffold(link, context)
+    return scaffold, Namespace(scaffold, workdir)
 
 
 __all__ = ["main"]

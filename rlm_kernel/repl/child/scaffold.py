@@ -40,12 +40,13 @@ class Text(str):
 
 
 class Scaffold:
-    """Makes the names, and puts them back after each block."""
+    """Makes the names, and puts them back after each block. With `plain_children` an `rlm_query` goes out as a plain
+    request, its context in the prompt."""
 
-    def __init__(self, link: Link, context: Any, *, plain_children: bool) -> None:
+    def __init__(self, link: Link, context: Any) -> None:
         self._link = link
         self._context = context
-        self._plain_children = plain_children
+        self.plain_children = False
         self._namespace: dict[str, Any] = {}
         self.answer: dict[str, Any] = {"content": "", "ready": False}
         self.how = ""
@@ -172,7 +173,7 @@ class Scaffold:
     ) -> list[Any]:
         if model is not None and (not isinstance(model, str) or len(model) > 200 or "\n" in model):
             raise TypeError("model takes the name of a model; pass data as context=…")
-        if kind == "rlm" and self._plain_children:
+        if kind == "rlm" and self.plain_children:
             prompts = [_with_context(*pair) for pair in zip(prompts, contexts, strict=True)]
             contexts = [NO_CONTEXT] * len(prompts)
         cards, blobs = [], []
