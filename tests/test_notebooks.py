@@ -82,7 +82,7 @@ def test_run_writes_a_page_and_leaves_traces_in_its_folder(
 
     assert str(out / "quickstart.html") in printed
     assert "not a language model" in (out / "quickstart.html").read_text(encoding="utf-8")
-    assert len(list(out.glob("quickstart-files/.rlm/*.jsonl"))) == 3
+    assert len(list(out.glob("quickstart-files/.rlm/*.jsonl"))) == 5
 
 
 def test_run_says_in_one_line_which_cell_failed(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def derived(kind: Any, *modes: str, mode: Any = "live", first_mode: Any = None) 
 def test_how_many_replies_come_from_the_record(trace: Trace, told: str | None) -> None:
     found = replies_of(trace)
     assert (str(found) if found else None) == told
-    lines = [line for line in text_tree(trace).splitlines() if line.startswith("Origin")]
+    lines = [line for line in text_tree(trace).splitlines() if line.startswith(("Origin", "Replies"))]
     assert len(lines) == (1 if told or (trace.started and trace.started.origin) else 0)
     assert told is None or told in lines[0]
 
