@@ -12,7 +12,7 @@ from rlm_kernel.views.summary import MISSING, count, line
 
 DIFFERS = "≠"
 """The sign of a step that is not what the record has."""
-HELD = "⏸"
+HELD = "❚❚"
 """The sign of a block that waits for a person."""
 DECISIONS = {"": "", "edited": "a person edited the code", "skipped": "a person skipped it"}
 """What a person did with a block that was put before them."""

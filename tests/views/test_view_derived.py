@@ -246,14 +246,14 @@ def held(live: bool) -> Trace:
 def test_a_block_before_a_person_waits_for_them() -> None:
     trace = held(live=True)
     text = text_tree(trace, now=2.0)
-    assert "Run       ○ running · ⏸ 1 block waiting for you · 2.0 s" in text
-    assert "⏸ block 1 is waiting for you: print(1)" in text
+    assert "Run       ○ running · ❚❚ 1 block waiting for you · 2.0 s" in text
+    assert "❚❚ block 1 is waiting for you: print(1)" in text
     assert "── block 1 is waiting for you\nprint(1)" in call_text(call(trace, "0"))
     html = html_tree(trace)
     read(html)
     assert "<p><b>Origin</b>" not in html
-    assert "<p>⏸ 1 block waiting for you</p>" in html
-    assert "<b>Turn 1</b> · ⏸ waiting for you · <code>" in html
+    assert "<p>❚❚ 1 block waiting for you</p>" in html
+    assert "<b>Turn 1</b> · ❚❚ waiting for you · <code>" in html
     assert "<div><b>Block 1 is waiting for you</b></div><pre><code>print(1)</code></pre>" in html
 
 
@@ -277,7 +277,7 @@ def test_a_block_that_a_person_skipped_says_so() -> None:
 # Nothing of it where there is nothing to tell
 
 
-@pytest.mark.parametrize("sign", ["↻", "≠", "⏸", "Origin", "a person", "Last turn", "then "])
+@pytest.mark.parametrize("sign", ["↻", "≠", "❚❚", "Origin", "a person", "Last turn", "then "])
 def test_a_run_that_was_made_from_none_says_nothing_of_it(sign: str) -> None:
     trace = one_call()
     assert sign not in text_tree(trace) + html_tree(trace) + call_text(call(trace, "0"))
