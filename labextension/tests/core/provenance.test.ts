@@ -137,6 +137,22 @@ describe('the label of a run', () => {
   });
 });
 
+test('a reply that the record has not was not replayed', () => {
+  const error = { type: 'MissingReply', message: 'the record has no reply to it' };
+  const missing: Json = { mode: 'replayed', usage: { requests: 0 }, text: '', error };
+  const story = new Story();
+  Object.assign(story.events[0] ?? {}, { origin: { ...ORIGIN, kind: 'replay' } });
+  story.rlm('0').ask('0', 1, 'Which?').reply('0', 1, 'one', REPLAYED).batch(2);
+  story.reply('0.1.1', 1, 'a', REPLAYED).finish('0.1.1');
+  story.reply('0.1.2', 1, '', missing).finish('0.1.2', 'failed', { error });
+  const tree = treeOf(story);
+  expect(repliesTold(tree, ENGLISH)).toBe('2 replayed, 0 new');
+  expect([...tree.calls.values()].map(call => call.replayed)).toEqual([true, true, false]);
+  expect(search(tree, 'status:replayed').hits).not.toContain('0.1.2');
+  expect(search(tree, 'status:differs').hits).toEqual(['0.1.2']);
+  expect(runLabel(tree, ENGLISH)).toContain('replayed from a trace');
+});
+
 test('a block that waits says so until it ran', async () => {
   const story = new Story().rlm('0').ask('0', 1, 'a').reply('0', 1, '```repl\nx = 1\n```');
   story.tell('block_held', { call_id: '0', turn: 1, block: 1, code: 'y = llm_query("a")' });

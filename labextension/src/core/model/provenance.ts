@@ -139,9 +139,13 @@ function recordLabel(first: readonly string[], words: Words): string {
   return [modeLabel('replayed', words), first.filter(Boolean).join(', ')].filter(Boolean).join(': ');
 }
 
-/** `12 replayed, 1 by a person, 3 new`; empty for a run that has nothing from a record. */
+/**
+ * `12 replayed, 1 by a person, 3 new`; empty for a run that has nothing from a record. A reply that the record should
+ * have had and has not is none of them.
+ */
 export function repliesTold(tree: Tree, words: Words): string {
-  const replayed = tree.replies.get('replayed') ?? 0;
+  const fromRecord = tree.replies.get('replayed') ?? 0;
+  const replayed = fromRecord - tree.missingReplies;
   const origin = tree.run?.origin ?? null;
   if (!replayed && (origin === null || origin.kind === 'rerun')) {
     return '';
@@ -154,7 +158,7 @@ export function repliesTold(tree: Tree, words: Words): string {
   return [
     words.__('%1 replayed', thousands(replayed)),
     human ? words.__('%1 by a person', thousands(human)) : '',
-    words.__('%1 new', thousands(all - replayed - human))
+    words.__('%1 new', thousands(all - fromRecord - human))
   ]
     .filter(Boolean)
     .join(', ');

@@ -23,9 +23,14 @@ export function isBad(status: Status): boolean {
   return BAD.includes(status);
 }
 
-/** Whether a reply came from a record, and so cost neither time nor money here. */
+/** Whether a reply was to come from a record, and there is none for its request. */
+export function isMissing({ error }: { readonly error: ErrorInfo | null }): boolean {
+  return error?.type === 'MissingReply';
+}
+
+/** Whether a reply came from a record, not only should have, and so cost neither time nor money here. */
 export function isReplayed(reply: ModelReplied): boolean {
-  return reply.mode === 'replayed';
+  return reply.mode === 'replayed' && !isMissing(reply);
 }
 
 /** How long a model worked on a reply in this run, in seconds. */
@@ -149,7 +154,7 @@ export class Call {
 
   /** Whether there was no reply for it in the record that it should have come from. */
   get missing(): boolean {
-    return this.error?.type === 'MissingReply';
+    return isMissing(this);
   }
 
   /** Whether its own replies all came from a record. */

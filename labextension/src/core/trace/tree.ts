@@ -3,7 +3,7 @@
  * by the same golden traces. Roll-ups are kept up to date with each event, so that a row never walks its subtree.
  */
 
-import { Call, isBad, isReplayed } from './call';
+import { Call, isBad, isMissing, isReplayed } from './call';
 import type { Turn } from './call';
 import type { BlockHeld, CallStarted, Mode, ModelReplied, RunFinished, RunStarted, TraceEvent } from './wire';
 
@@ -24,6 +24,8 @@ export class Tree {
   /** How many replies there are by where they came from; those of a record by where they came from at first too. */
   readonly replies = new Map<Mode, number>();
   readonly firstModes = new Set<Mode>();
+  /** How many of those of a record it should have had and has not. */
+  missingReplies = 0;
   /** The blocks that wait for a person, the longest first. */
   readonly held = new Map<string, BlockHeld>();
 
@@ -122,6 +124,9 @@ export class Tree {
 
   private count(reply: ModelReplied, by: 1 | -1): void {
     this.replies.set(reply.mode, (this.replies.get(reply.mode) ?? 0) + by);
+    if (reply.mode === 'replayed' && isMissing(reply)) {
+      this.missingReplies += by;
+    }
     if (isReplayed(reply) && reply.firstMode) {
       this.firstModes.add(reply.firstMode);
     }
