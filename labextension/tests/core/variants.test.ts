@@ -192,6 +192,17 @@ describe('what differs from the record', () => {
     expect(told).toContain('Variables recorded, then found now:The same text.');
   });
 
+  test('a line may end between what was and what took its place', async () => {
+    const story = new Story().rlm('0').ask('0', 1, 'a').reply('0', 1, 'b');
+    const divergences = [{ what: 'output', recorded: 'fine', found: 'hinted' }];
+    const shown = await open('0@1', new FakeRuns(), {}, story.code('0', 1, 'x', { divergences }).end());
+    shown.state.tab = 'output';
+    shown.state.redraw();
+    await drawn();
+    const names = [...find(shown.view.node, '.rlm-diff pre').children].map(each => each.localName);
+    expect(names).toEqual(['del', 'wbr', 'ins']);
+  });
+
   test('long stretches of the same are left out', async () => {
     const [before, after] = [
       `${'same '.repeat(500)}one ${'end '.repeat(500)}`,

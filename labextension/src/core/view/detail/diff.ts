@@ -41,7 +41,11 @@ function drawn({ kind, text }: Piece, at: number, all: readonly Piece[], words: 
     case 'removed':
       return [h('del', { class: 'rlm-diff-old' }, said(words.__('removed: '), text))];
     case 'added':
-      return [h('ins', { class: 'rlm-diff-new' }, said(words.__('added: '), text))];
+      return [
+        // A line may end between what was and what is, before it has to end inside a word.
+        ...(all[at - 1]?.kind === 'removed' ? [h('wbr')] : []),
+        h('ins', { class: 'rlm-diff-new' }, said(words.__('added: '), text))
+      ];
   }
 }
 
