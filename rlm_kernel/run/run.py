@@ -17,6 +17,7 @@ from rlm_kernel.run.edits import Change
 from rlm_kernel.run.look import call_alone, context_of, variables_at
 from rlm_kernel.run.node import Node
 from rlm_kernel.run.recorded import Recorded
+from rlm_kernel.run.resumable import check_resumable
 from rlm_kernel.run.underway import Underway
 from rlm_kernel.run.variants import Variants
 from rlm_kernel.trace import Decision, Derived, Step, Trace, find_step
@@ -198,7 +199,7 @@ class Run(Recorded):
         `limits` are settings from there on; one that ended the run has to be raised. `model` answers where this
         run's own cannot be reached.
         """
-        self._check_resumable(limits or {})
+        check_resumable(self.trace, limits or {})
         again = self._again
         if model is not None:
             instead = again.named(model)
@@ -306,20 +307,6 @@ class Run(Recorded):
         self, step: Step, names: tuple[str, ...], *, context: Any, other_context: bool
     ) -> dict[str, Any]:
         return variables_at(self._again, step, names, Given(value=context, other=other_context))
-
-    def _check_resumable(self, limits: Mapping[str, Any]) -> None:
-        if self.trace.live:
-            raise ConfigError("the run is still under way: stop it before it can be resumed", setting="run")
-        if self.status == "finished":
-            raise ConfigError("the run has finished: fork it at a step to go another way", setting="run")
-        root = self.trace.root
-        turns = sum(1 for turn in root.turns if not turn.asks or not turn.asks[-1].last) if root else 0
-        most = limits.get("max_turns", self._again.started.settings.get("max_turns"))
-        if self.status == "exhausted" and isinstance(most, int) and turns >= most:
-            raise ConfigError(
-                f"the run used its {most} turns: raise the limit to resume it, limits={{'max_turns': {2 * most}}}",
-                setting="max_turns",
-            )
 
     def widget(self) -> Any:
         """An ipywidget of the tree, to put into a layout of your own; a cell shows the run without one."""
