@@ -59,9 +59,8 @@ class Settings:
             "request_seconds",
         ):
             _at_least(self, name, 1e-9)
-        for name in ("max_calls", "max_depth"):
+        for name in ("max_calls", "max_depth", "seed", "temperature"):
             _at_least(self, name, 0)
-        _at_least(self, "seed", 0)
         for name in ("max_tokens", "max_seconds", "max_output_tokens"):
             _at_least(self, name, 1e-9)
         _at_least(self, "output_chars", 200)

@@ -31,7 +31,8 @@ def variables_at(again: Again, step: Step, names: tuple[str, ...], given: Given)
 
 
 def call_alone(again: Again, call: Call, edit: Mapping[str, Any], given: Given, n: int) -> list[Job]:
-    """`n` jobs that ask the call again alone, each with its context. Raises `ContextError`, `NotReached`."""
+    """`n` jobs that ask the call again alone, each with its context. Raises `ConfigError`, `ContextError`, `NotReached`."""
+    again.live(edit.get("model"))  # nobody is to wait for a context that nobody then is asked about
     packed, plain = context_of(again, call, given)
     if plain and edit.get("prompt"):
         assert packed is not None

@@ -76,15 +76,15 @@ class Node:
         return self._restore(self.step, names, context=context, other_context=other_context)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "step":  # a copy that is being made has no step yet
+            raise AttributeError(name)
         return getattr(self.step.call, name)
 
     def __str__(self) -> str:
         return call_text(self.call)
 
     def __repr__(self) -> str:
-        what = (
-            f"turn {self.step.turn.number} of {self.call.id}" if self.step.turn else f"{self.call.kind} call"
-        )
+        what = "turn" if self.step.turn else f"{self.call.kind} call"
         return f"<{what} {self.id}, {self.call.status}>"
 
 

@@ -236,14 +236,13 @@ class Run(Recorded):
             raise ConfigError(
                 f"{step} is a turn: rerun a call ({step.call.id}), or fork the turn", setting="at"
             )
-        edit = Change(prompt=prompt, model=self._model(model)).given
-        edit |= {"temperature": temperature, "max_output_tokens": max_output_tokens}
+        change = Change(prompt=prompt, model=self._model(model))
+        change.at(step)
+        edit = change.given | {"temperature": temperature, "max_output_tokens": max_output_tokens}
         given = Given(value=context, other=other_context)
         jobs = call_alone(self._again, step.call, edit, given, n)
-        again, call = (
-            self._again,
-            step.call,
-        )  # a variant that is done again has its context restored once more
+        # A variant that is done again has its context restored once more.
+        again, call = self._again, step.call
         runs = [self._begin(job, lambda: context_of(again, call, given)[0], wait=False) for job in jobs]
         variants = Variants(original_of(step.call), runs, at=step.call.id)
         return variants.wait() if wait else variants
