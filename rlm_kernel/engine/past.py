@@ -14,6 +14,7 @@ from rlm_kernel.errors import NotReached, RLMError
 from rlm_kernel.models import Model, Reply, Request
 from rlm_kernel.repl.base import BlockResult, Repl
 from rlm_kernel.trace import (
+    Block,
     Call,
     CodeExecuted,
     Decision,
@@ -116,7 +117,8 @@ class Past:
 
     def decided(self, turn: int, number: int) -> tuple[Decision, str] | None:
         """What a person decided about that block, and the code that ran."""
-        then = self._executed(turn, number)
+        block = self._block(turn, number) if self.follows(turn) else None
+        then = block.executed if block else None  # also of one that was then cut off
         return (then.decision, then.code) if then and then.decision else None
 
     def is_known(self, turn: int, number: int) -> bool:
@@ -185,11 +187,14 @@ class Past:
             return None
         return next((turn for turn in self._call.turns if turn.number == number), None)
 
-    def _executed(self, turn: int, number: int) -> CodeExecuted | None:
+    def _block(self, turn: int, number: int) -> Block | None:
         then = self._turn(turn)
-        if then is None or self._call is None or not self.follows(turn):
+        return next((block for block in then.blocks if block.number == number), None) if then else None
+
+    def _executed(self, turn: int, number: int) -> CodeExecuted | None:
+        if self._call is None or not self.follows(turn):
             return None
-        block = next((block for block in then.blocks if block.number == number), None)
+        block = self._block(turn, number)
         done = block.executed if block else None
         return None if done is None or _is_cut_off(self._call, done) else done
 

@@ -15,6 +15,9 @@ from rlm_kernel.errors import LimitExceeded
 from rlm_kernel.repl.base import BlockResult, SubcallBatch, SubcallResult
 from rlm_kernel.trace import CodeExecuted, ErrorInfo, Status
 
+_LEAST_SECONDS = 0.05
+"""How often it is looked at least whether the run's time is over, where it stands still."""
+
 
 @dataclass(kw_only=True)
 class Round:
@@ -106,7 +109,7 @@ class Rounds:
             if last:
                 await asyncio.wait((work,))
             else:
-                await self._means.until(work, then[0] if then else self._means.ledger.seconds_left)
+                await self._until(work, then[0] if then else None)
             while not work.done():
                 # Said again and again: a worker that is just being replaced does not hear it the first time.
                 repl.stop(then[1] if then else self._why_cut())
@@ -119,6 +122,19 @@ class Rounds:
             self._record(turn, number, decided, repl.partial(), error)
             raise
         return result, self._record(turn, number, decided, result, result.error)
+
+    async def _until(self, work: asyncio.Future[BlockResult], seconds: float | None) -> None:
+        """Returns when the block is done, or has to be ended: after so many seconds, or as soon as the run's are over."""
+        if seconds is not None:
+            await self._means.until(work, seconds)
+            return
+        ledger, left = self._means.ledger, self._means.ledger.seconds_left
+        while True:
+            await self._means.until(work, left and max(left, _LEAST_SECONDS))
+            left = ledger.seconds_left
+            # Time stands still while a block of a child is held, and this one waits for the child.
+            if work.done() or self._means.hurry.is_set() or not left:
+                return
 
     def _why_cut(self) -> ErrorInfo:
         if self._means.hurry.is_set():

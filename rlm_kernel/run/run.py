@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rlm_kernel.engine.engine import Job
 from rlm_kernel.engine.plan import Plan
@@ -114,7 +114,14 @@ class Run(Recorded):
         self, call_id: str, turn: int, block: int, decision: Decision = "", code: str | None = None
     ) -> bool:
         """Whether that block of a run with `step=True` was held for a person: it now runs, runs as `code` instead
-        (`"edited"`), or does not (`"skipped"`). From any thread."""
+        (`"edited"`), or does not (`"skipped"`). From any thread. Raises `ConfigError` for anything else."""
+        if decision not in get_args(Decision):
+            raise ConfigError(
+                f"a decision is 'edited', 'skipped', or '' to run the block as it is, not {decision!r}",
+                setting="decision",
+            )
+        if decision == "edited" and code is None:
+            raise ConfigError("an edited block needs its new code: code=…", setting="code")
         if self._underway is None or self._future.done():
             return False
         return self._underway.decide((call_id, turn, block), decision, code)
