@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { cellSource, word } from '../../src/core/model/cellsource';
+import { cellSource, diffSource, word } from '../../src/core/model/cellsource';
 import type { Edit } from '../../src/core/model/edit';
 import type { Derived } from '../../src/core/trace/wire';
 
@@ -119,3 +119,10 @@ function shellWords(line: string): string[] {
   }
   return current || begun ? [...words, current] : words;
 }
+
+test.each([
+  ['papers-1', 'papers-2', '%rlm diff papers-1 papers-2'],
+  ['a b', '$x', `%rlm diff 'a b' '$''x'`]
+])('two runs side by side: %s and %s', (left, right, source) => {
+  expect(diffSource(left, right)).toBe(source);
+});

@@ -35,6 +35,11 @@ export function cellSource(kind: Derived, run: string, at: string, edit: Edit): 
   return body ? `%%${words}\n${edit[body] ?? ''}` : `%${words}`;
 }
 
+/** The source of the cell that puts two runs side by side. */
+export function diffSource(left: string, right: string): string {
+  return `%rlm diff ${word(left)} ${word(right)}`;
+}
+
 // Code and replies always have a cell of their own to be read and edited in.
 function bodyOf(edit: Edit): EditText | null {
   return (
