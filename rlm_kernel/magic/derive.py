@@ -14,7 +14,7 @@ from IPython.core.magic_arguments import MagicArgumentParser
 
 from rlm_kernel.engine.settings import Settings
 from rlm_kernel.errors import RLMError, UnknownRun
-from rlm_kernel.magic.variables import context_of
+from rlm_kernel.magic.variables import check_name, context_of
 from rlm_kernel.magic.watch import explain, watch
 from rlm_kernel.run import Run, Variants, load
 from rlm_kernel.trace import SUFFIX, Derived
@@ -99,6 +99,7 @@ def _ready(magics: RlmMagics, run: Run) -> Run:
 def _parsed(kind: str, words: list[str], body: str | None) -> argparse.Namespace:
     parser = _parser(kind, cell=body is not None)
     arguments: argparse.Namespace = parser.parse_args(words)
+    check_name(getattr(arguments, "out", None))
     in_body = [name for name in _TEXTS.get(kind, ()) if getattr(arguments, name) is _BODY]
     if body is not None and len(in_body) != 1:
         wanted = " or ".join(f"--{name}" for name in _TEXTS.get(kind, ())) or "nothing"

@@ -10,7 +10,6 @@ import re
 import shlex
 import sys
 from importlib import import_module
-from keyword import iskeyword
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import Bool, Float, Int, Unicode
 
 from rlm_kernel.magic.control import Control
-from rlm_kernel.magic.variables import context_of
+from rlm_kernel.magic.variables import check_name, context_of
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -160,8 +159,7 @@ class RlmMagics(Magics):
             raise UsageError(f"{error}: check the quotes in the %%rlm line") from None
         _refuse_unexpanded(words)
         arguments: argparse.Namespace = self.rlm.parser.parse_args(words)
-        if arguments.out and (not arguments.out.isidentifier() or iskeyword(arguments.out)):
-            raise UsageError(f"-o takes a variable's name, not {arguments.out!r}")
+        check_name(arguments.out)
         if arguments.out in arguments.names:
             raise UsageError(
                 f"-o {arguments.out} would replace the variable you ask about; choose another name"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from difflib import get_close_matches
+from keyword import iskeyword
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -21,6 +22,12 @@ def context_of(names: list[str], *spaces: dict[str, Any]) -> tuple[Any, str]:
         raise UsageError(f"name the variable to ask about: %%rlm NAME.{_some(spaces)}")
     values = {name: _find(name, spaces) for name in names}
     return (values[names[0]], names[0]) if len(values) == 1 else (values, "-".join(values))
+
+
+def check_name(name: str | None) -> None:
+    """Raises `UsageError` for what is given to `-o` and cannot be a variable."""
+    if name and (not name.isidentifier() or iskeyword(name)):
+        raise UsageError(f"-o takes a variable's name, not {name!r}")
 
 
 def data_names(space: dict[str, Any]) -> list[str]:
@@ -52,4 +59,4 @@ def _some(spaces: tuple[dict[str, Any], ...]) -> str:
     )
 
 
-__all__ = ["context_of", "data_names"]
+__all__ = ["check_name", "context_of", "data_names"]
