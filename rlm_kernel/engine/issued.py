@@ -64,10 +64,12 @@ class Unit:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """Where new sub-calls stand: their numbers in the turn, and the unit of the record that they are, if any."""
+    """Where new sub-calls stand: their numbers in the turn, the unit of the record that they are, if any, and the one
+    in whose place they are."""
 
     numbers: tuple[int, ...]
     unit: Unit | None
+    place: Unit | None = None
 
 
 class Issued:
@@ -96,7 +98,7 @@ class Issued:
             self._highest += len(asked.fingerprints)
             return Claim(numbers=tuple(range(first, self._highest + 1)), unit=unit)
         named.named = True
-        return Claim(numbers=tuple(named.numbers), unit=unit)
+        return Claim(numbers=tuple(named.numbers), unit=unit, place=named)
 
     def _add(self, unit: Unit) -> None:
         self._places[self._place(unit.asked)] = unit

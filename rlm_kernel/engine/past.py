@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from rlm_kernel.engine.divergence import differing, divergences
-from rlm_kernel.engine.issued import Asked, Claim, Issued, Unit
+from rlm_kernel.engine.foresight import foreseen
+from rlm_kernel.engine.issued import Asked, Claim, Fingerprint, Issued, Unit
 from rlm_kernel.engine.plan import EVERYTHING, UNFINISHED, Edit, Plan
 from rlm_kernel.errors import NotReached, RLMError
 from rlm_kernel.models import Model, Reply, Request
-from rlm_kernel.repl.base import BlockResult, Repl
+from rlm_kernel.repl.base import BlockResult, Foreseen, Repl
 from rlm_kernel.trace import (
     Block,
     Call,
@@ -35,7 +36,13 @@ class Past:
     """What the record says about one call; about a call that is not in it, nothing."""
 
     def __init__(
-        self, plan: Plan, call: Call | None, unit: Unit | None = None, *, aside: bool = False
+        self,
+        plan: Plan,
+        call: Call | None,
+        unit: Unit | None = None,
+        *,
+        aside: bool = False,
+        instead: bool = False,
     ) -> None:
         self._plan = plan
         self._call = call
@@ -43,6 +50,9 @@ class Past:
         # An edited call whose record is used aside, for another that asks the same as it did, is not edited there.
         self._edit = None if aside else plan.edit_of(call)
         self._stop = EVERYTHING if aside else plan.stop(call) if call is not None else 0
+        if instead:  # another question in the place of this one: only what is the same in all is given again
+            self._edit, self._stop = None, 0
+        self._instead = instead
         self._issued = Issued(None)
         self._found: Counter[int] = Counter()
         self._asked: Counter[int] = Counter()
@@ -133,6 +143,11 @@ class Past:
             return None
         return then.seconds + _CUT_SLACK_SECONDS, replace(then.error, traceback="")
 
+    def foreseen(self, turn: int, number: int) -> tuple[Foreseen, ...]:
+        """What that block will ask and be told, if it does as it did."""
+        block = self._block(turn, number)
+        return foreseen(block) if block is not None and self.is_known(turn, number) else ()
+
     def divergences(
         self, turn: int, number: int, code: str, result: BlockResult, error: ErrorInfo | None
     ) -> tuple[Divergence, ...]:
@@ -157,8 +172,17 @@ class Past:
             for call in claim.unit.calls:
                 self._plan.take(call)
             return claim, [Past(self._plan, call, claim.unit) for call in claim.unit.calls]
-        others = map(self._plan.another, asked.fingerprints)
-        return claim, [Past(self._plan, call, aside=aside) for call, aside in others]
+        return claim, [self._other(claim, index, each) for index, each in enumerate(asked.fingerprints)]
+
+    def _other(self, claim: Claim, index: int, asked: Fingerprint) -> Past:
+        call, aside = self._plan.another(asked)
+        if call is not None or claim.place is None or index >= len(claim.place.calls):
+            return Past(self._plan, call, aside=aside)
+        before = claim.place.calls[index]
+        if before.kind == "llm" or asked[0] == "llm":
+            return Past(self._plan, None)
+        self._plan.loosen(before)
+        return Past(self._plan, before, instead=True)
 
     # What somebody wants to know
 
@@ -220,7 +244,7 @@ class Past:
 
     def _never_came_back(self) -> float:
         """How long the code ran that did not wait for the end of this call; 0 for a call that is to have one."""
-        call = self._call
+        call = None if self._instead else self._call
         while call is not None and call.status == "interrupted" and call.parent and call.site:
             for block in call.parent.turn(int(call.id.split(".")[-2])).blocks:
                 done = block.executed

@@ -70,6 +70,7 @@ class Plan:
         self._root = record.root if record else None
         self._taken: set[str] = set()
         self._asked_anew = False
+        self._loosened: set[str] = set()
         self._path = _path(edit.step) if edit else {}
         self._through = {call_id: stop - 1 for call_id, stop in list(self._path.items())[1:]}
         self._alike: dict[Fingerprint, list[Call]] = defaultdict(list)
@@ -88,6 +89,10 @@ class Plan:
         if self._resume and (call.depth == 0 or call.status in UNFINISHED):
             return _frontier(call)
         return EVERYTHING
+
+    def loosen(self, call: Call) -> None:
+        """Says that something else is asked in the place of the call: what it issued is for whoever asks the same."""
+        self._loosened.add(call.id)
 
     def on_path(self, call: Call) -> bool:
         """Whether the edited step is in the call or below it."""
@@ -130,7 +135,8 @@ class Plan:
         if self._asks_anew(call) and self._asked_anew:
             return True
         turn = int(call.id.split(".")[-2]) if call.parent else 0
-        return call.parent is not None and turn >= self.stop(call.parent)
+        parent = call.parent
+        return parent is not None and (parent.id in self._loosened or turn >= self.stop(parent))
 
     def _asks_anew(self, call: Call) -> bool:
         edit = self.edit_of(call)

@@ -103,7 +103,16 @@ class Rounds:
 
         repl, name = self._means.repl, f"<rlm:{self._spec.id}.{turn} block {number}>"
         plain = self._means.subcalls.are_plain(number)
-        work = asyncio.ensure_future(repl.execute(decided.code, name=name, serve=serve, plain_children=plain))
+        work = asyncio.ensure_future(
+            repl.execute(
+                decided.code,
+                name=name,
+                serve=serve,
+                plain_children=plain,
+                foreseen=self._past.foreseen(turn, number),
+                model=self._means.subcalls.llm_model,
+            )
+        )
         then = self._past.cut(turn, number)
         try:
             if last:

@@ -68,7 +68,7 @@ class Subcalls:
         self._parent = parent
         self._settings, self._settings_then = settings
         self._ledger = ledger
-        self._rlm_model, self._llm_model = models
+        self._rlm_model, self.llm_model = models
         self._start = start
         self._make = make
         self._turn = 0
@@ -150,7 +150,7 @@ class Subcalls:
     def _draft(self, request: SubcallRequest, limits: Settings) -> _Draft:
         capped = request.kind == "rlm" and self._parent.depth + 1 >= limits.max_depth
         if request.kind == "llm" or capped:
-            model = request.model or self._llm_model
+            model = request.model or self.llm_model
             return _Draft(kind="llm", model=model, prompt=request.prompt, depth_capped=capped)
         packed = self._parent.packed if request.inherit else request.packed
         return _Draft(

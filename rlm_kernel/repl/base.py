@@ -40,6 +40,18 @@ class SubcallResult:
     error: ErrorInfo | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Foreseen:
+    """What a lane of a block is expected to ask a plain model at once, and what it will be told. `model` is the one
+    that answers."""
+
+    prompts: tuple[str, ...]
+    model: str
+    batched: bool
+    lane: str
+    results: tuple[SubcallResult, ...]
+
+
 Serve = Callable[[SubcallBatch], Awaitable[Sequence[SubcallResult]]]
 """How the engine answers a batch; raises `RLMError` to refuse it before anything is spent."""
 
@@ -82,10 +94,18 @@ class Repl(Protocol):
         ...
 
     async def execute(
-        self, code: str, *, name: str, serve: Serve, plain_children: bool = False
+        self,
+        code: str,
+        *,
+        name: str,
+        serve: Serve,
+        plain_children: bool = False,
+        foreseen: Sequence[Foreseen] = (),
+        model: str = "",
     ) -> BlockResult:
         """Runs a block named `name` (`<0.3 block 1>`), answering its sub-calls through `serve`. With `plain_children`
-        an `rlm_query` comes as a plain request, its context in the prompt.
+        an `rlm_query` comes as a plain request, its context in the prompt. What is `foreseen` the block is told at once,
+        and `serve` gets to know of it; `model` is the one that answers requests which name none.
 
         Bad code is a result with `error`, never an exception. When cancelled, what the block wrote so far is in
         `partial()`.
@@ -116,6 +136,7 @@ class Repl(Protocol):
 
 __all__ = [
     "BlockResult",
+    "Foreseen",
     "Repl",
     "Serve",
     "SubcallBatch",

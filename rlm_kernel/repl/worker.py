@@ -9,16 +9,21 @@ from dataclasses import replace
 from typing import Any
 
 from rlm_kernel.errors import ProtocolError, ReplError, RLMError, WorkerLost
-from rlm_kernel.repl.base import BlockResult, Serve, SubcallBatch, SubcallRequest, SubcallResult, Submission
+from rlm_kernel.repl.base import (
+    BlockResult,
+    Foreseen,
+    Serve,
+    Submission,
+)
+from rlm_kernel.repl.calls import foreseen_frame, read_batch, read_changes, result_frame
 from rlm_kernel.repl.frames import Frame
 from rlm_kernel.repl.limits import BUDGET_BYTES
-from rlm_kernel.repl.pack import Packed, store
+from rlm_kernel.repl.pack import Packed
 from rlm_kernel.repl.process import WorkerProcess, broken_context
 from rlm_kernel.repl.rich import checked
-from rlm_kernel.repl.routes import ROUTES
 from rlm_kernel.repl.stopwatch import Stopwatch
 from rlm_kernel.repl.values import unpack_values
-from rlm_kernel.trace import ErrorInfo, RichOutput, Variable, VariableChanges
+from rlm_kernel.trace import ErrorInfo, RichOutput
 
 OUTPUT_LIMIT = 50_000_000
 GRACE_SECONDS = 1.0
@@ -41,6 +46,7 @@ class WorkerRepl:
         self._loop = asyncio.get_running_loop()
         self._serve: Serve | None = None
         self._serving: set[asyncio.Task[None]] = set()
+        self._noting: list[asyncio.Task[None]] = []
         self._worker: WorkerProcess | None = None
         self._answered: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._given: asyncio.Future[Frame] = self._loop.create_future()
@@ -61,7 +67,14 @@ class WorkerRepl:
             raise broken_context(str(frame.get("message")), card.type if card else "value")
 
     async def execute(
-        self, code: str, *, name: str, serve: Serve, plain_children: bool = False
+        self,
+        code: str,
+        *,
+        name: str,
+        serve: Serve,
+        plain_children: bool = False,
+        foreseen: Sequence[Foreseen] = (),
+        model: str = "",
     ) -> BlockResult:
         """Runs a block; see `Repl.execute`."""
         if self._worker is None:
@@ -73,11 +86,19 @@ class WorkerRepl:
         self._answered = self._loop.create_future()
         self._serve, self._why_stopped, self._started = serve, None, time.monotonic()
         self._watch = Stopwatch(self._block_seconds, self._overrun)
-        worker.send({"op": "execute", "code": code, "name": name, "plain_children": plain_children})
+        order = {
+            "op": "execute",
+            "code": code,
+            "name": name,
+            "plain_children": plain_children,
+            "model": model,
+        }
+        worker.send({**order, "foreseen": [foreseen_frame(each) for each in foreseen]})
         if self._lost:  # it ended after the last block: nothing answers
             self._answered.set_exception(self._lost)
         try:
             done = await self._answered
+            await asyncio.gather(*self._noting)
         except WorkerLost as lost:
             return await self._replace(lost)
         finally:
@@ -139,6 +160,8 @@ class WorkerRepl:
     def _on_frame(self, frame: Frame) -> None:
         data, blob = frame
         match data["op"]:
+            case "call" if data.get("known"):
+                self._noting.append(self._loop.create_task(self._note_call(data, blob)))
             case "call":
                 task = self._loop.create_task(self._answer_call(data, blob))
                 self._serving.add(task)
@@ -169,6 +192,11 @@ class WorkerRepl:
         if self._giving.locked() and not self._given.done():
             self._given.set_exception(error)
 
+    async def _note_call(self, data: dict[str, Any], blob: bytes) -> None:
+        # The block knows the results already.
+        if self._serve is not None:
+            await self._serve(read_batch(data, blob))
+
     async def _answer_call(self, data: dict[str, Any], blob: bytes) -> None:
         reply: dict[str, Any] = {"op": "reply", "number": data.get("number")}
         try:
@@ -176,8 +204,8 @@ class WorkerRepl:
                 raise RLMError("no block is running any more: a thread outlived the block that started it")
             if self._why_stopped:
                 raise RLMError(self._why_stopped.message)
-            results = await self._serve(_batch(data, blob))
-            reply["results"] = [_result_frame(result) for result in results]
+            results = await self._serve(read_batch(data, blob))
+            reply["results"] = [result_frame(result) for result in results]
         except RLMError as error:
             reply["refused"] = str(error)
         except asyncio.CancelledError:
@@ -189,7 +217,8 @@ class WorkerRepl:
 
     async def _drop_subcalls(self) -> None:
         # The block has ended or is to end: nobody waits for these any more.
-        tasks = list(self._serving)
+        tasks = [*self._serving, *self._noting]
+        self._noting = []
         for task in tasks:
             task.cancel()
         if tasks:
@@ -227,7 +256,7 @@ class WorkerRepl:
             **self._outputs(),
             error=error,
             submission=Submission(**done["answer"]),
-            variables=_changes(done["variables"]),
+            variables=read_changes(done["variables"]),
             outputs=tuple(RichOutput(data=data) for data in outputs),
             names=tuple(map(str, done["names"])),
             notes=(*map(str, done["notes"]), *refused),
@@ -247,57 +276,6 @@ class WorkerRepl:
             "stdout_chars": stdout_chars,
             "stderr_chars": stderr_chars,
         }
-
-
-def _batch(data: dict[str, Any], blob: bytes) -> SubcallBatch:
-    try:
-        contexts, at = data["contexts"], 0
-        requests = []
-        for prompt, context in zip(data["prompts"], contexts, strict=True):
-            size = int(context.get("size", 0)) if context else 0
-            requests.append(_request(data, str(prompt), context, blob[at : at + size]))
-            at += size
-        return SubcallBatch(
-            requests=tuple(requests),
-            batched=bool(data["batched"]),
-            line=int(data["line"]),
-            code=str(data["code"]),
-            lane=_lane(data["lane"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ProtocolError(f"a sub-call that makes no sense: {error!r}") from error
-
-
-def _lane(name: Any) -> str:
-    # A name of ours is digits and dots; a deep one is cut, and then only less is known of who asked.
-    return name[:100] if isinstance(name, str) and not name.strip("0123456789.") else ""
-
-
-def _request(
-    data: dict[str, Any], prompt: str, context: dict[str, Any] | None, blob: bytes
-) -> SubcallRequest:
-    kind, model = data["kind"], data["model"]
-    if kind not in ("llm", "rlm"):
-        raise ValueError(kind)
-    packed = None
-    if context and not context.get("inherit"):
-        if context["route"] not in ROUTES:
-            raise ValueError(context["route"])
-        packed = store(context["route"], [blob], context["card"])
-    inherit = bool(context and context.get("inherit"))
-    return SubcallRequest(kind=kind, prompt=prompt, model=model, packed=packed, inherit=inherit)
-
-
-def _result_frame(result: SubcallResult) -> dict[str, Any]:
-    return {"error": str(result.error)} if result.error else {"answer": result.answer}
-
-
-def _changes(data: dict[str, Any]) -> VariableChanges:
-    return VariableChanges(
-        added=tuple(Variable(**item) for item in data["added"]),
-        changed=tuple(Variable(**item) for item in data["changed"]),
-        removed=tuple(map(str, data["removed"])),
-    )
 
 
 __all__ = ["GRACE_SECONDS", "OUTPUT_LIMIT", "VALUES_SECONDS", "WorkerRepl"]

@@ -14,7 +14,7 @@ from workers import Worker, echo
 
 from rlm_kernel.engine.thread import submit
 from rlm_kernel.errors import ContextError
-from rlm_kernel.repl.base import BlockResult, SubcallBatch, SubcallResult
+from rlm_kernel.repl.base import BlockResult, Foreseen, SubcallBatch, SubcallResult
 from rlm_kernel.repl.output import KEEP_BYTES
 from rlm_kernel.repl.pack import pack_context
 from rlm_kernel.trace import ErrorInfo
@@ -532,3 +532,47 @@ def test_an_object_that_fights_a_glance_is_no_harm(run: Run) -> None:
     )
     assert [variable.name for variable in run(code).variables.added] == ["odd"]
     assert run("1 + 1").stdout == "2\n"
+
+
+def foreseen(*told: tuple[str, str, str]) -> list[Foreseen]:
+    """What is asked by a lane, and what it is told, in the order in which it is told."""
+    return [
+        Foreseen(
+            prompts=(asked,), model="small", batched=False, lane=lane, results=(SubcallResult(answer=answer),)
+        )
+        for lane, asked, answer in told
+    ]
+
+
+def test_what_is_foreseen_is_told_at_once_and_the_engine_gets_to_know(make: Callable[..., Worker]) -> None:
+    noted: list[str] = []
+
+    async def note(batch: SubcallBatch) -> list[SubcallResult]:
+        noted.append(batch.requests[0].prompt)
+        return [SubcallResult(answer="live")]
+
+    work = make().repl.execute(
+        "print([llm_query(name) for name in 'aab'], llm_query('a', model='large'))",
+        name="<rlm:0.1 block 1>",
+        serve=note,
+        foreseen=foreseen(("", "a", "first"), ("", "a", "second")),
+        model="small",
+    )
+    # Whoever answers `live` was really asked: what is not foreseen, and another model.
+    assert submit(work).result(20).stdout == "['first', 'second', 'live'] live\n"
+    assert noted == ["a", "a", "b", "a"]
+
+
+@pytest.mark.parametrize("order", ["abc", "cba", "bca"])
+def test_threads_are_told_in_the_order_in_which_they_were(make: Callable[..., Worker], order: str) -> None:
+    code = """
+import threading
+out = []
+threads = [threading.Thread(target=lambda name=name: out.append(llm_query(name))) for name in 'abc']
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(''.join(out))
+"""
+    told = foreseen(*((str("abc".index(name) + 1), name, name) for name in order))
+    work = make().repl.execute(code, name="<rlm:0.1 block 1>", serve=echo, foreseen=told, model="small")
+    assert submit(work).result(20).stdout == f"{order}\n"

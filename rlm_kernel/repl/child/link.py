@@ -14,6 +14,7 @@ import socket
 import threading
 from queue import SimpleQueue
 
+from rlm_kernel.repl.child.foresight import SETTLE_SECONDS
 from rlm_kernel.repl.frames import FrameParser, pack
 
 TYPE_CHECKING = False  # typing itself is slow to import
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rlm_kernel.repl.child.lanes import Lane
-
-SETTLE_SECONDS = 0.02
-"""How long the next answer is kept back for a thread that is still busy with its own."""
 
 
 class Link:

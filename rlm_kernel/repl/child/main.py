@@ -8,6 +8,7 @@ import signal
 import sys
 
 from rlm_kernel.repl.child import chance, lanes
+from rlm_kernel.repl.child.foresight import Foresight
 from rlm_kernel.repl.child.link import Link
 from rlm_kernel.repl.child.namespace import Namespace
 from rlm_kernel.repl.child.scaffold import Scaffold
@@ -31,6 +32,7 @@ def main(socket_fd: int) -> None:
             link.send({"op": "values", "number": order["number"], **data}, blob)
         else:
             scaffold.plain_children = order["plain_children"]
+            scaffold.foresight = Foresight(order["model"], order["foreseen"])
             done = namespace.run(order["code"], order["name"])
             link.send({"op": "done", **done})
 

@@ -12,6 +12,7 @@ import types
 
 from rlm_kernel.errors import ContextError
 from rlm_kernel.repl.child import lanes
+from rlm_kernel.repl.child.foresight import Foresight
 from rlm_kernel.repl.child.link import Link
 from rlm_kernel.repl.describe import describe
 from rlm_kernel.repl.routes import encode
@@ -47,6 +48,7 @@ class Scaffold:
         self._link = link
         self._context = context
         self.plain_children = False
+        self.foresight = Foresight()
         self._namespace: dict[str, Any] = {}
         self.answer: dict[str, Any] = {"content": "", "ready": False}
         self.how = ""
@@ -184,12 +186,17 @@ class Scaffold:
         line, code = _site()
         lane = lanes.current()
         sys.stdout.flush()
-        frame = {"op": "call", "kind": kind, "prompts": prompts, "model": model, "batched": batched}
-        site = {"line": line, "code": code, "lane": lane.name}
-        reply = self._link.ask({**frame, **site, "contexts": cards}, b"".join(blobs), lane)
-        if "refused" in reply:
-            raise SubcallError(reply["refused"])
-        return [_result(item) for item in reply["results"]]
+        frame: dict[str, Any] = {"op": "call", "kind": kind, "prompts": prompts, "model": model}
+        frame |= {"batched": batched, "contexts": cards, "line": line, "code": code, "lane": lane.name}
+        told = None if kind == "rlm" else self.foresight.take(prompts, model, batched=batched, lane=lane)
+        if told is None:
+            reply = self._link.ask(frame, b"".join(blobs), lane)
+            if "refused" in reply:
+                raise SubcallError(reply["refused"])
+            told = reply["results"]
+        else:
+            self._link.send({**frame, "known": True})
+        return [_result(item) for item in told]
 
     def _pack(self, context: Any) -> tuple[dict[str, Any] | None, bytes]:
         if context is NO_CONTEXT:
