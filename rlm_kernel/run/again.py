@@ -79,6 +79,8 @@ class Again:
         """A job that goes on with a model. Raises `ConfigError`, `ContextError`."""
         edit = plan.edit
         live = self.live(edit.model if edit else None)
+        if edit is not None and edit.model is not None and edit.step.call.depth == 0:
+            live = replace(live, **{"model" if edit.step.call.kind == "rlm" else "sub_model": edit.model})
         job = self._job(live, given, plan, origin, limits)
         if edit is None or edit.prompt is None or edit.step.call.depth:
             return job

@@ -39,7 +39,13 @@ def call_alone(again: Again, call: Call, edit: Mapping[str, Any], given: Given, 
         packed.close()
         packed = pack_context(edit["prompt"])
     copies = [packed] + [_copy(packed) for _ in range(n - 1)]
-    return [again.alone(call, edit, each, plain=plain) for each in copies]
+    try:
+        return [again.alone(call, edit, each, plain=plain) for each in copies]
+    except RLMError:
+        for each in copies:
+            if each is not None:
+                each.close()
+        raise
 
 
 def context_of(again: Again, call: Call, given: Given) -> tuple[Packed | None, bool]:

@@ -112,6 +112,20 @@ def test_another_model_answers_from_there_on(run: Run) -> None:
     assert fork.origin.edit == {"model": "big"}
 
 
+def test_another_model_answers_the_children_too_and_the_forks_of_the_fork(run: Run) -> None:
+    def reply(request: Request) -> str:
+        if request.call_id != "0":
+            return submit("'a child of big'")
+        return code("c = rlm_query('q', context='c')") if request.turn == 3 else submit("c")
+
+    big, own = ScriptedModel(reply, name="big"), scripted(llm=lambda request: "own")
+    fork = with_model(run, own).fork("0.3", model=big)
+    assert (fork.answer, asked(own)) == ("a child of big", [])
+    again = fork.fork("0.4", hint="Once more.")
+    assert (again.answer, asked(big)[-1], asked(own)) == ("a child of big", ("0", 4), [])
+    assert {request.model for request in big.requests} == {"big"}
+
+
 def test_limits_hold_from_there_on(run: Run) -> None:
     model = scripted("", "", "", submit("'later'"), llm=lambda request: "new")
     fork = with_model(run, model).fork("0.3", reply=code("more = 1"), limits={"max_turns": 4})

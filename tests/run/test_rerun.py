@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -317,6 +318,18 @@ def test_what_cannot_be_asked_again_is_told_before_anything_is(
     with pytest.raises(kind, match=message):
         with_model(run, model).rerun(at, **options)
     assert model.requests == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not say which files are open")
+def test_a_mistake_leaves_no_file_open(run: Run) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(5):
+        with pytest.raises(ConfigError):
+            run.rerun("0.2.1", temperature="hot")  # type: ignore[arg-type]
+    deadline = time.monotonic() + 10
+    while len(list(Path("/proc/self/fd").iterdir())) > before:  # workers that are being ended hold some
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_context_that_is_nowhere_is_asked_for(tmp_path: Path, run: Run) -> None:
