@@ -10,12 +10,13 @@ const TAKEN_AFTER = 60_000;
 export interface Abilities {
   readonly openTab: (() => void) | null;
   readonly openRun: ((run: string) => void) | null;
+  readonly openCompare: ((left: string, right: string) => void) | null;
   readonly insertCell: ((source: string) => void) | null;
   readonly findKernel: () => void;
 }
 
 /** The host of a view in JupyterLab. */
-export function labHost({ openTab, openRun, insertCell, findKernel }: Abilities): Host {
+export function labHost({ openTab, openRun, openCompare, insertCell, findKernel }: Abilities): Host {
   return {
     download,
     copy,
@@ -23,6 +24,7 @@ export function labHost({ openTab, openRun, insertCell, findKernel }: Abilities)
     findKernel,
     ...(openTab ? { openTab } : {}),
     ...(openRun ? { openRun } : {}),
+    ...(openCompare ? { openCompare } : {}),
     ...(insertCell ? { insertCell } : {})
   };
 }

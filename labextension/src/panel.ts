@@ -37,7 +37,7 @@ export class RunPanel extends Widget {
   ) {
     super();
     this.addClass('rlm-panel');
-    const { openTab } = lab;
+    const { openTab, openCompare } = lab;
     const insertCell = options.place?.insertCell ?? null;
     this.host = labHost({
       openTab:
@@ -50,6 +50,11 @@ export class RunPanel extends Widget {
         openTab &&
         (other => {
           openTab(other, null, insertCell);
+        }),
+      openCompare:
+        openCompare &&
+        ((left, right) => {
+          openCompare(left, right, left === this.run ? this.held : null, insertCell);
         }),
       insertCell,
       findKernel: () => {

@@ -8,6 +8,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator } from '@jupyterlab/translation';
 
 import { addCommands } from './commands';
+import { ComparePanel } from './compare';
 import { TraceFactory, fileType, runTab } from './document';
 import { wordsOf } from './lab';
 import type { Lab } from './lab';
@@ -50,6 +51,12 @@ export const runs: JupyterFrontEndPlugin<void> = {
         shell &&
         ((run, held, insertCell = null) => {
           shell.add(new MainAreaWidget({ content: runTab(lab, run, held, insertCell) }), 'main');
+        }),
+      openCompare:
+        shell &&
+        ((left, right, held, insertCell = null) => {
+          const content = new ComparePanel(lab, left, right, held, insertCell);
+          shell.add(new MainAreaWidget({ content }), 'main');
         })
     };
     // Before any notebook is opened: each takes a copy of the renderers that there are.

@@ -43,7 +43,8 @@ beforeEach(() => {
       createRenderer: () => new Plain()
     } as unknown as Lab['rendermime'],
     panels: new Set(),
-    openTab: vi.fn()
+    openTab: vi.fn(),
+    openCompare: null
   };
 });
 

@@ -10,6 +10,8 @@ export interface Host {
   openTab?(): void;
   /** Opens another run in a tab; absent where there are none. */
   openRun?(run: string): void;
+  /** Opens two runs side by side in a tab; absent where there are none. */
+  openCompare?(left: string, right: string): void;
   /** Looks for a kernel that has the run, which is then its link; absent where there are none. */
   findKernel?(): void;
   /** Puts a cell with that source below the one that shows the run; absent where there are no cells. */

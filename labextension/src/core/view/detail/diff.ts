@@ -34,6 +34,39 @@ export function diffBody(before: string, after: string, words: Words): HTMLEleme
   );
 }
 
+/** The two texts beside each other, in each what the other has not is marked. `names` says whose they are. */
+export function sidesBody(
+  before: string,
+  after: string,
+  names: readonly [string, string],
+  words: Words
+): HTMLElement {
+  const pieces = wordDiff(before, after);
+  return h(
+    'div',
+    { class: 'rlm-diff rlm-sides' },
+    side(names[0], before && pieces.filter(({ kind }) => kind !== 'added'), words),
+    side(names[1], after && pieces.filter(({ kind }) => kind !== 'removed'), words)
+  );
+}
+
+function side(name: string, pieces: readonly Piece[] | '', words: Words): HTMLElement {
+  const left = pieces.length - MOST_PIECES;
+  return h(
+    'div',
+    { class: 'rlm-side' },
+    h('div', { class: 'rlm-detail-size' }, name),
+    pieces === ''
+      ? h('p', { class: 'rlm-detail-empty' }, words.__('nothing'))
+      : h(
+          'pre',
+          { class: 'rlm-detail-pre', attrs: { tabindex: -1 } },
+          ...pieces.slice(0, MOST_PIECES).flatMap((piece, at, all) => drawn(piece, at, all, words))
+        ),
+    left > 0 && h('p', { class: 'rlm-detail-remark' }, words.__('… and %1 more pieces', thousands(left)))
+  );
+}
+
 function drawn({ kind, text }: Piece, at: number, all: readonly Piece[], words: Words): (Node | string)[] {
   switch (kind) {
     case 'same':

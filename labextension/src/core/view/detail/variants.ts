@@ -11,6 +11,7 @@ import { keyOf, stepOf } from '../../model/step';
 import type { RunStore } from '../../model/store';
 import { firstLine, visible } from '../../text';
 import type { Origin } from '../../trace/wire';
+import { CompareView } from '../compare';
 import { button, h, setAttribute, setText } from '../dom';
 import { diffBody } from './diff';
 import { bounded, remark, selector, still } from './parts';
@@ -19,6 +20,7 @@ import type { Pane, Section } from './section';
 import { textBody } from './text';
 
 const FIRST = 10;
+const views = new WeakMap<HTMLElement, CompareView>();
 
 /** How many variants an item has; null where there are none, and no original to be seen beside it. */
 export function variantCount(item: Item, pane: Pane): number | null {
@@ -29,6 +31,10 @@ export function variantCount(item: Item, pane: Pane): number | null {
 export function variantSections(item: Item, pane: Pane): Section[] {
   const { words } = pane.state;
   const made = madeAt(item, pane);
+  const beside = made.find(({ run }) => pane.memory.flag(besideKey(run), false));
+  if (beside) {
+    return besideSections(beside, pane);
+  }
   const reruns = made.some(each => each.kind === 'rerun');
   return [
     ...originalSections(item, pane),
@@ -135,6 +141,14 @@ function originalSign(made: Made, { state: { whole } }: Pane): string {
 function variant(made: Made, store: RunStore | null, pane: Pane): HTMLElement {
   const { words } = pane.state;
   const open = pane.host.openRun?.bind(pane.host);
+  const compare = () => {
+    if (pane.host.openCompare) {
+      pane.host.openCompare(pane.state.whole.id, made.run);
+    } else {
+      pane.memory.setFlag(besideKey(made.run), true);
+      pane.redraw();
+    }
+  };
   const node = h(
     'section',
     { class: 'rlm-variant' },
@@ -144,6 +158,12 @@ function variant(made: Made, store: RunStore | null, pane: Pane): HTMLElement {
       ...name(made, pane),
       h('span', { class: 'rlm-variant-status' }),
       h('span', { class: 'rlm-detail-gap' }),
+      store &&
+        button(words.__('Compare'), {
+          class: 'rlm-link',
+          attrs: { title: words.__('This run and %1 side by side, step by step', visible(made.run)) },
+          on: { click: compare }
+        }),
       open &&
         button(words.__('Open'), {
           class: 'rlm-link',
@@ -171,6 +191,42 @@ function name({ kind, at, run }: Made, pane: Pane): (Node | string)[] {
       ? selector(pane, key, told)
       : h('span', {}, told),
     h('span', { class: 'rlm-detail-size' }, visible(run))
+  ];
+}
+
+function besideKey(run: string): string {
+  return `beside|${run}`;
+}
+
+/** The two runs side by side, in the place of all variants. */
+function besideSections(made: Made, pane: Pane): Section[] {
+  const { words, relatives, whole } = pane.state;
+  const store = relatives.store(made.run);
+  const back = () => {
+    pane.memory.setFlag(besideKey(made.run), false);
+    pane.redraw();
+  };
+  const head = still(`${made.run} back`, '', () =>
+    h('p', {}, button(words.__('‹ All variants'), { class: 'rlm-link', on: { click: back } }))
+  );
+  if (!store) {
+    return [
+      head,
+      still(`${made.run} gone`, '', () => remark(words.__('Nobody here has that run any more.')))
+    ];
+  }
+  return [
+    head,
+    {
+      key: `${made.run} beside`,
+      sign: '',
+      draw: () => {
+        const view = new CompareView(whole, store, { words, host: pane.host, memory: pane.memory });
+        views.set(view.node, view);
+        return view.node;
+      },
+      refresh: node => views.get(node)?.update(whole, store)
+    }
   ];
 }
 
