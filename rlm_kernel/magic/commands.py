@@ -19,6 +19,7 @@ from rlm_kernel.models import NO_MODEL, OpenAIModel
 from rlm_kernel.run import Run
 from rlm_kernel.trace import SUFFIX
 from rlm_kernel.views import mime_bundle
+from rlm_kernel.views.derived import origin_line
 from rlm_kernel.views.summary import count
 
 HELP = """\
@@ -57,7 +58,8 @@ def _list(magics: RlmMagics, words: list[str]) -> None:
     runs = magics.runs
     for run in runs:
         calls = sum(1 for _ in run.walk())
-        print(f"{run.id}  {run.status:11}  {count(calls, 'call'):>11}  {' '.join(run.query.split())[:70]}")
+        told = origin_line(run.origin) if run.origin else " ".join(run.query.split())
+        print(f"{run.id}  {run.status:11}  {count(calls, 'call'):>11}  {told[:90]}")
     known = {run.path for run in runs}
     files = [path for path in trace_files(magics) if path not in known]
     for path in files:

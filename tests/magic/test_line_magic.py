@@ -225,6 +225,19 @@ def test_sub_commands_are_completed(notebook: Any) -> None:
     assert set(notebook.completions("%rlm ")) == set(COMMANDS)
 
 
+def test_runs_are_completed_by_variable_and_by_id(notebook: Any, serve: Serve) -> None:
+    made = notebook.space["mine"] = run(notebook, serve)
+    assert notebook.completions("%rlm replay ") == ["mine", made.id]
+    assert notebook.completions(f"%rlm diff mine {made.id[:6]}") == [made.id]
+    assert notebook.completions("%rlm replay mine ") == []
+
+
+def test_the_list_says_which_run_was_made_from_which(notebook: Any, serve: Serve) -> None:
+    made = run(notebook, serve)
+    notebook.cell(f"%rlm replay {made.id}")
+    assert f"Replay of {made.id}" in notebook.output("%rlm list")
+
+
 def test_a_model_is_completed(notebook: Any) -> None:
     assert notebook.completions("%%rlm papers --model d") == ["demo"]
 
