@@ -229,7 +229,6 @@ def test_runs_are_completed_by_variable_and_by_id(notebook: Any, serve: Serve) -
     made = notebook.space["mine"] = run(notebook, serve)
     assert notebook.completions("%rlm replay ") == ["mine", made.id]
     assert notebook.completions(f"%rlm diff mine {made.id[:6]}") == [made.id]
-    assert notebook.completions("%rlm replay mine ") == []
 
 
 def test_the_list_says_which_run_was_made_from_which(notebook: Any, serve: Serve) -> None:
