@@ -227,6 +227,13 @@ class Engine:
             )
         )
 
+    def _answered_by(self) -> dict[str, dict[str, str]]:
+        """Who answers, where that is somebody else than those whom the code asks for by default."""
+        names = (self._job.model.name, self._job.sub_model.name)
+        if names == tuple(self._names):
+            return {}
+        return {"answered_by": {"model": names[0], "sub_model": names[1]}}
+
     def _record_start(self) -> None:
         job = self._job
         self._recorder.record(
@@ -241,6 +248,7 @@ class Engine:
                     **job.settings.recorded(),
                     "model": self._names[0],
                     "sub_model": self._names[1],
+                    **self._answered_by(),
                 },
                 context=job.context.card if job.context else None,
                 seed=self._seed,

@@ -71,7 +71,7 @@ class Again:
     def replay(self, given: Given, plan: Plan) -> Job:
         """A job that asks no model. Raises `ContextError`."""
         silent = Models(
-            model=SilentModel(self._name("model")), sub_model=SilentModel(self._name("sub_model"))
+            model=SilentModel(self._answerer("model")), sub_model=SilentModel(self._answerer("sub_model"))
         )
         return self._job(silent, given, plan, self.origin("replay"), {})
 
@@ -229,8 +229,14 @@ class Again:
         name = self.started.settings.get(which)
         return name if isinstance(name, str) else root.started.model if root else ""
 
+    def _answerer(self, which: str) -> str:
+        """The name of the model that answered, where that is another one than what the code asked for."""
+        by = self.started.settings.get("answered_by")
+        name = by.get(which) if isinstance(by, dict) else None
+        return name if isinstance(name, str) else self._name(which)
+
     def _resolved(self, which: str) -> Model:
-        name, mode = self._name(which), self._first_mode()
+        name, mode = self._answerer(which), self._first_mode()
         if mode in ("scripted", "human"):
             raise ConfigError(
                 f"the replies of this run were {mode}, not a model's, and only the record has them: say who answers from "

@@ -427,6 +427,18 @@ def test_another_server_s_model_is_asked_by_its_own_name(tmp_path: Path) -> None
         assert [each.body["model"] for each in server.asked] == ["big", "big"]
 
 
+def test_who_answered_last_answers_on_also_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ChatServer(by_kind([code("a = 1"), submit("a")], "told")) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        run = RLM(model="small", trace_dir=tmp_path).run("What?", context="x")
+        fork = run.fork("0.2", model="big")
+        for each in (fork, fork.replay()):
+            rlm_kernel.load(each.path).fork("0.2", hint="Go.", context="x")
+        assert [each.body["model"] for each in server.asked] == ["small", "small", "big", "big", "big"]
+
+
 def test_a_model_by_name_is_another_one_of_the_same_server() -> None:
     script = by_kind([code("a = 1"), submit("a")], "told")
     with ChatServer(script) as server:
