@@ -20,8 +20,8 @@ import type { Host } from './host';
 
 /** How many rows are drawn at first, and how many more each time. */
 const STEP = 100;
-/** Runs under way are aligned so often, in milliseconds; their figures tick with each update. */
-const EVERY = 500;
+/** Aligning runs under way, which is the more work the larger they are, takes at most this share of the time. */
+const SHARE = 0.1;
 const ALL = 'all';
 const SIDES = 'sides';
 
@@ -48,7 +48,8 @@ export class CompareView {
   private right: RunStore;
   private rows: readonly Row[] = [];
   private aligned: readonly unknown[] = [];
-  private alignedAt = -Infinity;
+  /** Not before this are runs under way aligned again, in milliseconds. */
+  private rested = -Infinity;
   private disposed = false;
 
   constructor(
@@ -109,15 +110,17 @@ export class CompareView {
     const { left, right } = this;
     const now = [left, right, left.events.length, right.events.length, left.cutTexts, right.cutTexts];
     const same = now.every((each, at) => each === this.aligned[at]);
-    const soon = this.time() < this.alignedAt + EVERY;
+    const start = this.time();
+    const soon = start < this.rested;
     const stores = left === this.aligned[0] && right === this.aligned[1];
     // What has just come waits for the next update, of which there is one while a run goes on.
     if (same || (soon && stores && (left.live || right.live))) {
       return;
     }
     this.aligned = now;
-    this.alignedAt = this.time();
     this.rows = align(left, right);
+    const end = this.time();
+    this.rested = end + (end - start) / SHARE;
   }
 
   private endSection(end: Change): Section {

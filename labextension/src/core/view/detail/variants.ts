@@ -207,7 +207,11 @@ function besideSections(made: Made, pane: Pane): Section[] {
     pane.redraw();
   };
   const head = still(`${made.run} back`, '', () =>
-    h('p', {}, button(words.__('‹ All variants'), { class: 'rlm-link', on: { click: back } }))
+    h(
+      'div',
+      { class: 'rlm-compare-back' },
+      button(words.__('‹ All variants'), { class: 'rlm-link', on: { click: back } })
+    )
   );
   if (!store) {
     return [
