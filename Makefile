@@ -52,7 +52,7 @@ kernels: .venv/for-test $(KERNELS:%=build/kernels/%/ready)
 	for version in $(KERNELS); do echo "ipykernel $$version"; \
 		PYTHONPATH=$(CURDIR) build/kernels/$$version/bin/python -m pytest tests/test_kernel.py $(ARGS) || exit 1; \
 		RLM_KERNEL_PYTHON=$(CURDIR)/build/kernels/$$version/bin/python \
-			.venv/bin/python -m pytest tests/browser/test_live.py $(ARGS) || exit 1; done
+			.venv/bin/python -m pytest tests/browser/test_live.py tests/browser/test_again.py $(ARGS) || exit 1; done
 
 build/kernels/%/ready: | .venv/bin/python
 	.venv/bin/python -m venv build/kernels/$*
