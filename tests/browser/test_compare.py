@@ -6,10 +6,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from acting_page import ActingPage, build
+from lab_page import Lab
+from paced import PAPERS, block, question
 from playwright.sync_api import Browser, expect
+from server import ChatServer
 from trace_examples import SYSTEM, Story, fenced, used
 
 from rlm_kernel.trace import Origin, Trace, to_dict
@@ -148,6 +152,44 @@ def test_a_run_that_goes_on_is_followed_by_keyboard(page: ActingPage) -> None:
     expect(page.page.locator('[data-place="0.2"] .rlm-compare-changes')).to_be_visible()
     assert page.focused() == "0.2 turn"
     expect(page.page.locator(".rlm-compare-text").first).to_contain_text("removed: 3added: 7")
+
+
+def _model(body: dict[str, Any]) -> str:
+    """Rates papers; told a hint, it says so."""
+    if body["messages"][0]["role"] != "system":
+        return f"{body['messages'][-1]['content'].split()[-1]} is fine"
+    if sum(message["role"] == "assistant" for message in body["messages"]) == 0:
+        return block("found = llm_query_batched([f'Rate {paper}' for paper in context])", "print(found)")
+    hinted = "A hint from the user" in body["messages"][-1]["content"]
+    return block(f"FINAL('{'hinted' if hinted else 'fine'}')")
+
+
+def test_in_jupyterlab_it_is_a_tab_over_a_real_kernel(lab: Lab) -> None:
+    with ChatServer(_model) as server:
+        notebook = lab.open(lab.write("compare.ipynb", PAPERS, question(server.url)))
+        notebook.run(0, 1)
+        view = notebook.run_view(1)
+        row = view.locator('.rlm-row[data-key="0@2"]')
+        row.click()
+        row.press("Enter")
+        view.locator("[data-action=fork]").click()
+        form = view.locator(".rlm-form:visible")
+        form.get_by_label("Hint").first.check()
+        form.locator("textarea:visible").fill("How many are they?")
+        form.get_by_role("button", name="Run it").click()
+        expect(view.locator(".rlm-variant")).to_contain_text("hinted")
+        view.locator(".rlm-variant").get_by_role("button", name="Compare").click()
+        tab = lab.page.locator(".rlm-compare")
+        expect(tab.locator('[data-place="0.2"]')).to_contain_text("code changed")
+        expect(tab.locator(".rlm-compare-runs")).to_contain_text("5 replayed")
+        tab.locator('[data-place="0.2"] .rlm-compare-open').click()
+        lab.shot("compare-tab")
+        tab.get_by_role("button", name="Insert cell").click()
+        lab.command("application:close")
+        assert any("%rlm diff " in str(cell["source"]) for cell in notebook.cells)
+        notebook.run(2)
+        expect(notebook.cell(2)).to_contain_text("Steps")
+        lab.shot("compare-cell")
 
 
 def _variants(page: ActingPage) -> None:
