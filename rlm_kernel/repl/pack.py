@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from rlm_kernel.repl.content import content_hash
 from rlm_kernel.repl.describe import describe
 from rlm_kernel.repl.routes import encode
 from rlm_kernel.trace import ContextCard
@@ -32,18 +33,20 @@ class Packed:
 def pack_context(value: Any, name: str = "context") -> Packed:
     """The value ready for a worker. Raises `ContextError` for what cannot move."""
     route, chunks = encode(value)
-    return store(route, chunks, describe(value, name))
+    card = describe(value, name)
+    return store(route, chunks, card, content=content_hash(value) if route == "pickle" else "")
 
 
-def store(route: str, chunks: Iterable[bytes], card: dict[str, Any]) -> Packed:
-    """Bytes that are already encoded, ready for a worker. Nothing in them is decoded."""
+def store(route: str, chunks: Iterable[bytes], card: dict[str, Any], *, content: str = "") -> Packed:
+    """Bytes that are already encoded, ready for a worker. Nothing in them is decoded. `content` is the hash of what is
+    in them, where that of the bytes says more."""
     fd = -1 if route == "none" else _unnamed_file()
     digest, size = hashlib.sha256(), 0
     for chunk in chunks:
-        digest.update(chunk)
+        digest.update(b"" if content else chunk)
         size += len(chunk)
         _write_all(fd, chunk)
-    return Packed(card=ContextCard(**card, hash=digest.hexdigest()), route=route, fd=fd, size=size)
+    return Packed(card=ContextCard(**card, hash=content or digest.hexdigest()), route=route, fd=fd, size=size)
 
 
 def _unnamed_file() -> int:

@@ -86,8 +86,9 @@ class ErrorInfo:
 class ContextCard:
     """What is told about a context instead of the context: type, sizes, a short preview, a hash.
 
-    `chars` is the total number of characters of text in it, `length` its `len()`; `schema` says how it is
-    built in a line; `hash` is the SHA-256 of the bytes that were sent to the worker.
+    `chars` is the total number of characters of text in it, `length` its `len()`; `schema` says how it is built in a
+    line; `hash` is the SHA-256 of the bytes that were sent to the worker, or of the content where equal values may have
+    other bytes.
     """
 
     name: str
