@@ -12,7 +12,7 @@ import { traceIcon } from './icon';
 import type { InsertCell, Lab } from './lab';
 import { NOWHERE, ShownRun } from './shown';
 
-/** Draws nothing until both runs are there: `held` of the left one, or in a kernel. */
+/** Draws nothing until both runs are there: `held` of one of them, or in a kernel. */
 export class ComparePanel extends Widget {
   private readonly page: ComparePage;
   private readonly shown: readonly ShownRun[];
@@ -49,7 +49,7 @@ export class ComparePanel extends Widget {
     });
     this.shown = [shownLeft, shownRight];
     if (held) {
-      shownLeft.offer(held);
+      this.shown.find(({ run }) => run === held.run)?.offer(held);
     }
     this.title.icon = traceIcon;
     this.title.label = words.__('%1 and %2', left, right);

@@ -24,7 +24,7 @@ export interface Lab {
   readonly panels: Set<RunPanel>;
   /** Opens a run in a tab of its own; null where there is only one document in a page. */
   readonly openTab: ((run: string, held: Bundle | null, insertCell?: InsertCell) => void) | null;
-  /** Opens two runs side by side in a tab; `held` is what a notebook has of the left one. */
+  /** Opens two runs side by side in a tab; `held` is what a notebook has of one of them. */
   readonly openCompare:
     ((left: string, right: string, held: Bundle | null, insertCell?: InsertCell) => void) | null;
 }

@@ -54,7 +54,7 @@ export class RunPanel extends Widget {
       openCompare:
         openCompare &&
         ((left, right) => {
-          openCompare(left, right, left === this.run ? this.held : null, insertCell);
+          openCompare(left, right, this.held, insertCell);
         }),
       insertCell,
       findKernel: () => {

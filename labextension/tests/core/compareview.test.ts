@@ -226,6 +226,15 @@ describe('in the variants of a step', () => {
     expect(panel.textContent).toContain('papers-2');
   });
 
+  test('one call that was asked again has no steps in common, and no button', async () => {
+    const runs = new FakeRuns().add('papers-2', 'rerun', '0.1.2', saved(other(), 'papers-2'));
+    const shown = showSaved(threeTurns(), {}, {}, { runs });
+    shown.state.setDetail(true);
+    shown.state.tab = 'variants';
+    await drawn();
+    expect(find(shown.view.node, '.rlm-variant').textContent).not.toContain('Compare');
+  });
+
   test('it opens in a tab where there are tabs', async () => {
     const openCompare = vi.fn();
     const panel = await open({ openCompare });

@@ -87,6 +87,16 @@ describe('a run that was made from another one', () => {
     expect(openRun).toHaveBeenCalledWith('papers-0');
   });
 
+  test('is compared with it where there are tabs', () => {
+    const { state } = showSaved(forked());
+    const openCompare = vi.fn();
+    const view = new RunView(state, { ...fakeHost(), openCompare });
+    buttonOf(view.node, 'Compare').click();
+    expect(openCompare).toHaveBeenCalledWith('papers-0', 'papers-1');
+    const without = new RunView(state, fakeHost());
+    expect(find(without.node, '.rlm-origin').textContent).not.toContain('Compare');
+  });
+
   test('shows only the steps that differ, and all again', async () => {
     const { view, state } = showSaved(forked());
     buttonOf(view.node, '≠ 1 step differs from the record').click();

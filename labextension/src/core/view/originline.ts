@@ -19,6 +19,7 @@ export class OriginLine {
   private readonly told = h('span', { class: 'rlm-origin-told' });
   private readonly replies = h('span', { class: 'rlm-origin-replies' });
   private readonly differs: HTMLButtonElement;
+  private readonly compare: HTMLButtonElement | null;
   private shown = '';
 
   constructor(
@@ -35,7 +36,15 @@ export class OriginLine {
         }
       }
     });
-    this.node = h('div', { class: 'rlm-head-line rlm-origin' }, this.told, this.replies, this.differs);
+    this.compare = this.compareButton();
+    this.node = h(
+      'div',
+      { class: 'rlm-head-line rlm-origin' },
+      this.told,
+      this.replies,
+      this.differs,
+      this.compare
+    );
   }
 
   update(): void {
@@ -48,7 +57,31 @@ export class OriginLine {
     this.replies.hidden = !replies;
     setText(this.differs, differing(tree.differing, this.state));
     this.differs.hidden = !tree.differing;
+    if (this.compare) {
+      // One call asked again has no steps in common with the run that it is of.
+      this.compare.hidden = !origin || origin.kind === 'rerun';
+    }
     this.node.hidden = !origin && !replies && !tree.differing;
+  }
+
+  private compareButton(): HTMLButtonElement | null {
+    const { words, whole } = this.state;
+    const open = this.host.openCompare?.bind(this.host);
+    if (!open) {
+      return null;
+    }
+    return button(words.__('Compare'), {
+      class: 'rlm-link',
+      attrs: { title: words.__('Both runs side by side, step by step') },
+      on: {
+        click: () => {
+          const origin = this.state.whole.tree.run?.origin;
+          if (origin) {
+            open(origin.run, whole.id);
+          }
+        }
+      }
+    });
   }
 
   private draw(origin: Origin | null, cut: number): void {

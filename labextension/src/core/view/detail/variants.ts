@@ -158,7 +158,9 @@ function variant(made: Made, store: RunStore | null, pane: Pane): HTMLElement {
       ...name(made, pane),
       h('span', { class: 'rlm-variant-status' }),
       h('span', { class: 'rlm-detail-gap' }),
+      // One call that was asked again has no steps in common with the run; it stands beside its call already.
       store &&
+        made.kind !== 'rerun' &&
         button(words.__('Compare'), {
           class: 'rlm-link',
           attrs: { title: words.__('This run and %1 side by side, step by step', visible(made.run)) },
