@@ -50,10 +50,11 @@ class Unit:
     @property
     def numbers(self) -> range:
         """Its numbers in the turn, also of those that a kernel which died did not come to."""
-        first = self.calls[0]
-        size = first.batch.size if first.batch else 1
-        start = _number(first) - (first.batch.index if first.batch else 0)
-        return range(start, start + (size if size < _MOST else len(self.calls)))
+        first, here = self.calls[0], len(self.calls)
+        if first.batch is None:
+            return range(_number(first), _number(first) + here)
+        start = max(1, _number(first) - max(0, first.batch.index))
+        return range(start, start + max(here, min(first.batch.size, _MOST)))
 
     async def follow(self) -> None:
         """Returns when the block has what came before."""
@@ -98,7 +99,8 @@ class Issued:
             self._highest += len(asked.fingerprints)
             return Claim(numbers=tuple(range(first, self._highest + 1)), unit=unit)
         named.named = True
-        return Claim(numbers=tuple(named.numbers), unit=unit, place=named)
+        numbers = tuple(named.numbers[: len(asked.fingerprints)])
+        return Claim(numbers=numbers, unit=unit, place=named)
 
     def _add(self, unit: Unit) -> None:
         self._places[self._place(unit.asked)] = unit

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rlm_kernel.engine.issued import Asked, Issued
@@ -148,3 +150,14 @@ def test_threads_get_their_results_in_the_order_of_then(lanes: tuple[str, str], 
     unit = Issued(turn).claim(ask("a", lane=lanes[0]), free).unit
     assert unit is not None
     assert [call.prompt for call in (unit.before.calls if unit.before else ())] == list(before)
+
+
+@pytest.mark.parametrize(("index", "size"), [(0, 0), (-5, 2), (9, 2**52), (2**40, 3)])
+def test_a_damaged_batch_costs_nothing_but_its_place(index: int, size: int) -> None:
+    turn = recorded(("a", "", 1))
+    (call,) = turn.blocks[0].calls
+    call.started = replace(call.started, batch=Batch(id="0.1.1", index=index, size=size))
+    claim = Issued(turn).claim(ask("a", batched=True), free)
+    assert len(claim.numbers) == 1
+    assert claim.numbers[0] >= 1
+    assert claim.unit is not None
