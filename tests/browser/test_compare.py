@@ -190,6 +190,11 @@ def test_in_jupyterlab_it_is_a_tab_over_a_real_kernel(lab: Lab) -> None:
         notebook.run(2)
         expect(notebook.cell(2)).to_contain_text("Steps")
         lab.shot("compare-cell")
+        view.locator(".rlm-variant").get_by_role("button", name="Open").click()
+        lab.page.locator(".rlm-fill .rlm-origin").get_by_role("button", name="Compare").click()
+        expect(lab.page.locator(".rlm-compare-runs")).to_contain_text("5 replayed")
+        lab.command("application:close")
+        lab.command("application:close")
 
 
 def _variants(page: ActingPage) -> None:
