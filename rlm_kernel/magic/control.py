@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rlm_kernel.magic.magics import RlmMagics
-    from rlm_kernel.trace import Trace
+    from rlm_kernel.trace import Peek, Trace
     from rlm_kernel.views.channel import Session
     from rlm_kernel.views.op import Wish
     from rlm_kernel.views.runs import Runs
 
 TARGET = "rlm_kernel"
 _RUN_ID = re.compile(r"[\w-]{1,100}")
+_MOST_STORED = 500
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,14 @@ class NotebookDesk:
         """Those of this notebook, and all that are under way."""
         return [run.trace for run in list(self._magics.runs)] + _runs().live()
 
+    def stored(self) -> list[Peek]:
+        """Those in the notebook's folder that were made from other runs, the newest of them."""
+        store = import_module("rlm_kernel.trace")
+        folder = Path(self._magics.trace_dir).expanduser()
+        paths = sorted(folder.glob(f"*{store.SUFFIX}"), key=_changed, reverse=True) if folder.is_dir() else []
+        found = map(store.peek, paths[:_MOST_STORED])
+        return [each for each in found if each is not None]
+
     def bundle(self, trace: Trace) -> dict[str, Any]:
         """As large as the notebook's setting has it, or that of the cell."""
         bundle = import_module("rlm_kernel.views").mime_bundle
@@ -130,6 +139,13 @@ class NotebookDesk:
             return None
         trace: Trace = store.load(path)
         return trace if trace.run_id == run_id else None
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _runs() -> Runs:

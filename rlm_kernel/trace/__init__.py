@@ -14,6 +14,7 @@ from rlm_kernel.trace.events import (
     RunFinished,
     RunStarted,
 )
+from rlm_kernel.trace.peek import Peek, peek
 from rlm_kernel.trace.recorder import Recorder
 from rlm_kernel.trace.step import Step, find_step
 from rlm_kernel.trace.store import SUFFIX, TraceWriter, load, save
@@ -63,6 +64,7 @@ __all__ = [
     "ModelReplied",
     "Origin",
     "Original",
+    "Peek",
     "Recorder",
     "RichOutput",
     "RunFinished",
@@ -80,6 +82,7 @@ __all__ = [
     "find_step",
     "from_dict",
     "load",
+    "peek",
     "save",
     "to_dict",
 ]

@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from rlm_kernel.errors import RLMError
-from rlm_kernel.trace import Trace, save, to_dict
+from rlm_kernel.trace import Peek, Trace, save, to_dict
 from rlm_kernel.version import __version__
 from rlm_kernel.views.feed import Feed
 from rlm_kernel.views.op import Op, Verdict, Wish, read_op
@@ -37,6 +37,9 @@ class Desk(Protocol):
 
     def traces(self) -> list[Trace]:
         """Those a front end is told about unasked."""
+
+    def stored(self) -> list[Peek]:
+        """Runs that were made from others and are only on disk."""
 
     def bundle(self, trace: Trace) -> dict[str, Any]:
         """What the notebook should hold of it, by MIME type."""
@@ -164,6 +167,8 @@ class Session:
         for trace in self._traces():
             cards.append(self._card(trace))
             self._note(trace, cards[-1])
+        known = {card["run"] for card in cards}
+        cards += [card for card in map(_stored_card, self._desk.stored()) if card["run"] not in known]
         self._send_on({"op": "hello", "version": __version__, "protocol": PROTOCOL, "runs": cards})
 
     def _traces(self) -> list[Trace]:
@@ -237,6 +242,13 @@ class Session:
     def _send_on(self, message: dict[str, Any]) -> None:
         if not self._closed:
             self._send(message)
+
+
+def _stored_card(stored: Peek) -> dict[str, Any]:
+    made = {"kind": stored.kind, "run": stored.parent, "at": stored.at}
+    card = {"run": stored.run_id, "cell": "", "status": stored.status, "live": False, "origin": made}
+    sent: dict[str, Any] = sendable(card)
+    return sent
 
 
 def _standing(card: dict[str, Any]) -> tuple[object, ...]:

@@ -12,7 +12,7 @@ from ipywidgets import DOMWidget
 from traitlets import Unicode
 
 from rlm_kernel.errors import UnknownRun
-from rlm_kernel.trace import Trace
+from rlm_kernel.trace import Peek, Trace
 from rlm_kernel.views.bundle import mime_bundle
 from rlm_kernel.views.channel import Session
 from rlm_kernel.views.op import Wish
@@ -72,6 +72,10 @@ class RunDesk:
     def traces(self) -> list[Trace]:
         """Its trace, and those of the runs made from it."""
         return [each.trace for each in self._all()]
+
+    def stored(self) -> list[Peek]:
+        """Nothing: it looks at no folder."""
+        return []
 
     def bundle(self, trace: Trace) -> dict[str, Any]:
         """What a notebook holds of it."""

@@ -112,7 +112,8 @@ def test_one_call_is_asked_again_beside_what_it_gave(lab: Lab, server: ChatServe
 
 
 def test_a_reopened_notebook_goes_on_from_its_trace(lab: Lab, server: ChatServer) -> None:
-    notebook, _ = answered(lab, server, "reopened.ipynb")
+    notebook, _ = answered(lab, server, "reopened.ipynb", "%rlm fork run 0.2 --hint 'How many are they?'")
+    notebook.run(2)
     notebook.save()
     paid = len(server.asked)
     lab.command("kernelmenu:restart")
@@ -121,6 +122,8 @@ def test_a_reopened_notebook_goes_on_from_its_trace(lab: Lab, server: ChatServer
     notebook.run(0)
     notebook = lab.reload("reopened.ipynb")
     view = notebook.run_view(1)
+    # What was made before the restart is on disk, and stands beside its step again.
+    expect(view.locator('.rlm-row[data-key="0@2"]')).to_contain_text("1 variant")
     form = act(view, "0@2", "fork")
     form.get_by_label("Hint").first.check()
     form.locator("textarea:visible").fill("How many are they?")

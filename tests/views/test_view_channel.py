@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from trace_examples import Story, nested
 
 from rlm_kernel.errors import TraceError, UnknownStep
-from rlm_kernel.trace import Decision, Derived, Origin, RunStarted, Trace, load, to_dict
+from rlm_kernel.trace import Decision, Derived, Origin, Peek, RunStarted, Trace, load, to_dict
 from rlm_kernel.version import __version__
 from rlm_kernel.views.channel import NAME, Session
 from rlm_kernel.views.op import Wish, read_op
@@ -54,6 +55,7 @@ class FrontEnd:
     def __init__(self) -> None:
         self.sent: Queue[tuple[dict[str, Any], str]] = Queue()
         self.known: dict[str, Trace] = {}
+        self.on_disk: list[Peek] = []
         self.session = Session(self.take, self)
 
     def take(self, message: dict[str, Any]) -> None:
@@ -90,6 +92,9 @@ class FrontEnd:
 
     def bundle(self, trace: Trace) -> dict[str, Any]:
         return {"text/plain": trace.run_id}
+
+    def stored(self) -> list[Peek]:
+        return self.on_disk
 
     def derive(self, run_id: str, wish: Wish) -> list[str]:
         if wish.at == "0.9":
@@ -401,6 +406,18 @@ def test_a_listener_hears_of_runs_that_begin() -> None:
     assert (runs.watched("a"), runs.watched("b")) == (True, False)
     del ear
     assert not runs.watched("a")
+
+
+def test_it_tells_of_runs_on_disk_that_were_made_from_others(front_end: FrontEnd) -> None:
+    stored = Peek(run_id="fork-1", kind="fork", parent="papers-1", at="0.3", status="finished")
+    front_end.known["papers-1"] = nested()
+    front_end.on_disk = [stored, replace(stored, run_id="papers-1")]
+    front_end.session.greet()
+    origin = {"kind": "fork", "run": "papers-1", "at": "0.3"}
+    card = {"run": "fork-1", "cell": "", "status": "finished", "live": False, "origin": origin}
+    runs = front_end.next()["runs"]
+    assert [each["run"] for each in runs] == ["papers-1", "fork-1"]
+    assert runs[1] == card
 
 
 def test_a_run_is_made_from_another(front_end: FrontEnd) -> None:
