@@ -14,6 +14,7 @@ from IPython.core.magic_arguments import MagicArgumentParser
 
 from rlm_kernel.engine.settings import Settings
 from rlm_kernel.errors import RLMError, UnknownRun
+from rlm_kernel.magic.stepper import Stepper
 from rlm_kernel.magic.variables import check_name, context_of
 from rlm_kernel.magic.watch import explain, watch
 from rlm_kernel.run import Run, Variants, load
@@ -45,7 +46,7 @@ def command(magics: RlmMagics, kind: str, words: list[str], body: str | None = N
     if isinstance(made, Variants):
         _show_variants(magics, made, arguments.out)
     else:
-        _show(magics, made, arguments.out)
+        _show(magics, made, arguments.out, step=bool(getattr(arguments, "step", None)))
 
 
 def derived(magics: RlmMagics, run_id: str, kind: Derived, at: str, edit: Mapping[str, Any]) -> list[Run]:
@@ -134,12 +135,13 @@ def _parser(kind: str, *, cell: bool) -> MagicArgumentParser:
         for name in _LIMITS:
             number = float if "float" in str(Settings.__annotations__[name]) else int
             parser.add_argument(f"--{name.replace('_', '-')}", type=number)
+        parser.add_argument("--step", action="store_true", default=None)
     return parser
 
 
 def _made(magics: RlmMagics, run: Run, kind: str, arguments: argparse.Namespace) -> Run | Variants:
     given = {name: value for name, value in vars(arguments).items() if value is not None}
-    limits = {name: given.pop(name) for name in _LIMITS if name in given}
+    limits = {name: given.pop(name) for name in (*_LIMITS, "step") if name in given}
     options = {name: value for name, value in given.items() if name not in ("run", "out", "at", "context")}
     if limits:
         options["limits"] = limits
@@ -150,11 +152,13 @@ def _made(magics: RlmMagics, run: Run, kind: str, arguments: argparse.Namespace)
     return made
 
 
-def _show(magics: RlmMagics, run: Run, out: str | None) -> None:
+def _show(magics: RlmMagics, run: Run, out: str | None, *, step: bool) -> None:
     _keep(magics, run)
     if out:
         magics.variables[out] = run
-    ended_by = watch(run, live=hasattr(magics.host, "kernel"), inline_kb=magics.size_of(run.id))
+    stepper = Stepper(run, buttons=magics.control.front_end is not None) if step else None
+    live = hasattr(magics.host, "kernel")
+    ended_by = watch(run, live=live, inline_kb=magics.size_of(run.id), stepper=stepper)
     magics.host.displayhook.update_user_ns(run)
     if ended_by is not None:
         raise UsageError(explain(ended_by))

@@ -19,7 +19,8 @@ from rlm_kernel.run.underway import new_id
 from rlm_kernel.trace import Call, Derived, Mode, Origin, Original, RunStarted, Trace
 from rlm_kernel.version import __version__
 
-_NOT_LIMITS = ("trace_dir", "step", "cache")
+_NOT_LIMITS = ("trace_dir", "cache")
+_NOT_INHERITED = ("step",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,7 +222,8 @@ class Again:
                 near = get_close_matches(name, known, n=1)
                 hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
                 raise ConfigError(f"there is no limit {name!r}; {hint}", setting=name)
-        recorded = {name: value for name, value in self.started.settings.items() if name in known}
+        inherited = [name for name in known if name not in _NOT_INHERITED]
+        recorded = {name: value for name, value in self.started.settings.items() if name in inherited}
         return Settings(**{**recorded, **limits})
 
     def _name(self, which: str) -> str:

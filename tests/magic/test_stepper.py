@@ -90,6 +90,17 @@ def test_the_run_is_stopped(notebook: Any, typed: Any, stepped: Any) -> None:
     assert len(run["0"].turns) == 1
 
 
+def test_the_new_blocks_of_a_fork_wait_too(notebook: Any, typed: Any, stepped: Any) -> None:
+    typed("a")
+    stepped()
+    asked = typed("e", "FINAL('stepped again')", ".")
+    notebook.cell("%rlm fork run 0.2 --step -o again")
+    assert len(asked) == 3
+    again = notebook.space["again"]
+    assert again.answer == "stepped again"
+    assert again["0.1"].turn.blocks[0].executed.decision == ""
+
+
 def test_where_nobody_can_be_asked_the_cell_says_so(
     notebook: Any, monkeypatch: pytest.MonkeyPatch, stepped: Any
 ) -> None:
