@@ -166,6 +166,10 @@ class FrontEnd:
         self._session.until(lambda: bool(self.of("run")))
         return str(self.of("run")[-1]["card"]["run"])
 
+    def cards(self, run: str) -> list[dict[str, Any]]:
+        """What it was told of that run, one after the other."""
+        return [message["card"] for message in self.of("run") if message["card"]["run"] == run]
+
     def events(self, run: str) -> list[dict[str, Any]]:
         """The events of the run so far, which must have come once each and in order."""
         out: list[dict[str, Any]] = []
@@ -497,14 +501,26 @@ def test_a_front_end_is_greeted_with_the_version_and_the_runs(session: Session, 
     session.run("papers = ['one']")
     session.run(question(serve([DONE])), cell_id="cell-1")
     (hello,) = FrontEnd(session).of("hello")
-    card = {"run": session.value("run.id"), "cell": "cell-1", "status": "finished", "live": False}
+    card = {
+        "run": session.value("run.id"),
+        "cell": "cell-1",
+        "status": "finished",
+        "live": False,
+        "origin": None,
+    }
     assert hello == {"op": "hello", "version": rlm_kernel.__version__, "protocol": 1, "runs": [card]}
 
 
 def test_a_run_streams_while_its_cell_runs(session: Session, serve: Serve, front_end: FrontEnd) -> None:
     cell = begin(session, serve([slow(turn("print(1)"), 0.2), slow(DONE, 1.5)]), 1, cell_id="cell-1")
     run = front_end.running()
-    assert front_end.of("run")[0]["card"] == {"run": run, "cell": "cell-1", "status": "running", "live": True}
+    assert front_end.of("run")[0]["card"] == {
+        "run": run,
+        "cell": "cell-1",
+        "status": "running",
+        "live": True,
+        "origin": None,
+    }
     front_end.watch(run)
     session.until(lambda: "code_executed" in [event["type"] for event in front_end.events(run)])
     assert cell.reply is None and not cell.idle
@@ -516,6 +532,24 @@ def test_a_run_streams_while_its_cell_runs(session: Session, serve: Serve, front
     assert front_end.of("run")[-1]["card"]["status"] == "finished"
     times = [message["now"] for message in front_end.of("events")]
     assert times == sorted(times) and times[-1] > 1.5
+
+
+def test_a_run_is_replayed_for_the_front_end_while_another_cell_runs(
+    session: Session, serve: Serve, front_end: FrontEnd
+) -> None:
+    server = serve([turn("print(llm_query('a'))"), "b", DONE])
+    session.run("papers = ['one']")
+    session.run(question(server))
+    run = session.value("run.id")
+    asked = len(server.asked)
+    cell = session.begin("import time\ntime.sleep(3)")
+    (made,) = front_end.ask("derive", run, kind="replay", at="", edit={})["runs"]
+    session.until(lambda: bool(front_end.cards(made)) and front_end.cards(made)[-1]["status"] == "finished")
+    assert cell.reply is None
+    assert front_end.cards(made)[-1]["origin"] == {"kind": "replay", "run": run, "at": ""}
+    assert len(server.asked) == asked
+    session.finish(cell)
+    assert session.value(f"__import__('rlm_kernel').load('.rlm/{made}.rlm.jsonl').status") == "finished"
 
 
 def test_the_first_thing_a_cell_shows_names_its_run(session: Session, serve: Serve) -> None:
