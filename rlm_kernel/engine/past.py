@@ -53,9 +53,6 @@ class Past:
         if instead:  # another question in the place of this one: only what is the same in all is given again
             self._edit, self._stop = None, 0
         self._instead = instead
-        self._issued = Issued(None)
-        self._found: Counter[int] = Counter()
-        self._asked: Counter[int] = Counter()
 
     @property
     def edit(self) -> Edit | None:
@@ -115,7 +112,9 @@ class Past:
             )
         if then and then.reply and not then.reply.error and then.reply.request_hash == request.hash:
             return _recorded(then.reply)
-        await asyncio.sleep(self._never_came_back())
+        waited = self._never_came_back()
+        if waited:
+            await asyncio.sleep(waited)
         return None
 
     async def end_in_order(self) -> None:
@@ -160,8 +159,8 @@ class Past:
     def begin(self, turn: int) -> None:
         """Has sub-calls looked up among those of that turn from now on."""
         self._issued = Issued(self._turn(turn))
-        self._found.clear()
-        self._asked.clear()
+        self._found: Counter[int] = Counter()
+        self._asked: Counter[int] = Counter()
 
     def claim(self, asked: Asked) -> tuple[Claim, list[Past]]:
         """Where new sub-calls stand, and the past of each."""

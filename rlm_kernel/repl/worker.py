@@ -22,7 +22,6 @@ from rlm_kernel.repl.pack import Packed
 from rlm_kernel.repl.process import WorkerProcess, broken_context
 from rlm_kernel.repl.rich import checked
 from rlm_kernel.repl.stopwatch import Stopwatch
-from rlm_kernel.repl.values import unpack_values
 from rlm_kernel.trace import ErrorInfo, RichOutput
 
 OUTPUT_LIMIT = 50_000_000
@@ -111,6 +110,10 @@ class WorkerRepl:
         """The variables as objects; see `Repl.values`."""
         async with self._giving:
             data, blob = await self._ask_values(names)
+        from rlm_kernel.repl.values import (
+            unpack_values,
+        )  # slow to import, and few runs are asked for variables
+
         # Reading millions of parts, or importing pandas, would hold up every run of this process.
         return await asyncio.to_thread(unpack_values, data, blob)
 

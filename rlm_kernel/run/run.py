@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from rlm_kernel.engine.engine import Job
 from rlm_kernel.engine.plan import Plan
@@ -22,8 +22,10 @@ from rlm_kernel.run.underway import Underway
 from rlm_kernel.run.variants import Variants
 from rlm_kernel.trace import Decision, Derived, Step, Trace, find_step
 from rlm_kernel.trace import load as load_trace
-from rlm_kernel.views.compare import Comparison, compare
 from rlm_kernel.views.runs import RUNS
+
+if TYPE_CHECKING:
+    from rlm_kernel.views.compare import Comparison
 
 _STOP_SECONDS = 5.0
 _CHANGES: dict[Derived, tuple[str, ...]] = {
@@ -256,6 +258,8 @@ class Run(Recorded):
 
     def diff(self, other: Run) -> Comparison:
         """The two runs side by side, aligned by call and turn; shows itself as text and as HTML."""
+        from rlm_kernel.views.compare import compare  # slow to import, and a first question does not need it
+
         return compare(self.trace, other.trace)
 
     def derive(self, kind: Derived, at: str, edit: Mapping[str, Any]) -> list[Run]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from rlm_kernel.errors import RLMError
 from rlm_kernel.trace import Original
-from rlm_kernel.views.variants import Agreement, VariantTable, variants
 
 if TYPE_CHECKING:
     from rlm_kernel.run.run import Run
+    from rlm_kernel.views.variants import Agreement, VariantTable
 
 
 class Variants:
@@ -29,6 +29,10 @@ class Variants:
     @property
     def table(self) -> VariantTable:
         """The original and each variant, with what is different: answer, model, tokens, cost, seconds."""
+        from rlm_kernel.views.variants import (
+            variants,
+        )  # slow to import, and a first question does not need it
+
         return variants(self.original, [run.trace for run in self.runs], call=self.at)
 
     @property
