@@ -19,7 +19,8 @@ from benchmarks.measures import Plan
 from benchmarks.runner import ROOT, RunFailedError, Runner
 from benchmarks.tables import Row, Samples, Table, Target, Unit
 from rlm_kernel.trace import Trace, from_dict
-from rlm_kernel.views import html_tree, snapshot
+from rlm_kernel.views import html_tree
+from rlm_kernel.views.snapshot import snapshot
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking")

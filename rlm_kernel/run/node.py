@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from rlm_kernel import views
 from rlm_kernel.trace import Call, ModelReplied, Step, Turn
-from rlm_kernel.views import call_text
 
 Restore = Callable[..., dict[str, Any]]
 
@@ -81,7 +81,7 @@ class Node:
         return getattr(self.step.call, name)
 
     def __str__(self) -> str:
-        return call_text(self.call)
+        return views.call_text(self.call)
 
     def __repr__(self) -> str:
         what = "turn" if self.step.turn else f"{self.call.kind} call"

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rlm_kernel import views
 from rlm_kernel.trace import SUFFIX, Call, ErrorInfo, Origin, Status, Trace, Usage
 from rlm_kernel.trace import save as save_trace
-from rlm_kernel.views import html_document, mime_bundle, text_tree
-from rlm_kernel.views.notebook import notebook_json
-from rlm_kernel.views.page import html_page
 
 
 class Recorded:
@@ -84,23 +82,23 @@ class Recorded:
     def to_html(self, path: str | Path, *, interactive: bool = True) -> Path:
         """The path of a new HTML file with the whole run, drawn as in JupyterLab; it needs nothing else, no network
         either. With `interactive=False` it is the static tree, without a script."""
-        page = html_page(self.trace) if interactive else html_document(self.trace)
+        page = views.html_page(self.trace) if interactive else views.html_document(self.trace)
         return _write(path, page)
 
     def to_notebook(self, path: str | Path) -> Path:
         """The path of a new notebook with a section per turn: what the model said, its code with its outputs, a line
         per sub-call."""
-        return _write(path, notebook_json(self.trace))
+        return _write(path, views.notebook_json(self.trace))
 
     def __str__(self) -> str:
-        return text_tree(self.trace)
+        return views.text_tree(self.trace)
 
     def __repr__(self) -> str:
         calls = sum(1 for _ in self.trace.walk())
         return f"<Run {self.id} {self.status}, {calls} calls, {self.usage.tokens:,} tokens>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        return mime_bundle(self.trace)
+        return views.mime_bundle(self.trace)
 
 
 def _write(path: str | Path, text: str) -> Path:

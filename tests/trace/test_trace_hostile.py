@@ -12,7 +12,8 @@ from trace_examples import nested, unicode
 
 from rlm_kernel.errors import TraceError
 from rlm_kernel.trace import Trace, load, to_dict
-from rlm_kernel.views import call_text, html_tree, snapshot, text_tree
+from rlm_kernel.views import call_text, html_tree, text_tree
+from rlm_kernel.views.snapshot import snapshot
 
 START = '{"type":"run_started","run_id":"r","query":"q","started":"","version":"1","mode":"live","isolation":"worker"}'
 ROOT = '{"type":"call_started","call_id":"0","kind":"rlm","depth":0,"model":"m","prompt":"p"}'

@@ -19,8 +19,9 @@ from rlm_kernel.trace import (
     load,
     to_dict,
 )
-from rlm_kernel.views import MIME, html_tree, live_bundle, mime_bundle, snapshot, text_tree
+from rlm_kernel.views import MIME, html_tree, live_bundle, mime_bundle, text_tree
 from rlm_kernel.views.shortened import sendable, shortened
+from rlm_kernel.views.snapshot import snapshot
 
 LIMIT = 256 * 1024
 
