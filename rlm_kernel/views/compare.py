@@ -11,6 +11,7 @@ from rlm_kernel.text import cut, visible
 from rlm_kernel.trace import Status, Trace
 from rlm_kernel.views.aligned import Change, Fold, Row, Side, Verdict, align, folded
 from rlm_kernel.views.derived import differ_words, differing, origin_line
+from rlm_kernel.views.extent import MAX_BYTES, fitted
 from rlm_kernel.views.figures import Delta, Figures
 from rlm_kernel.views.markup import changed, details, grid, inline, items, prose
 from rlm_kernel.views.sources import Replies, label, replies_of
@@ -18,7 +19,6 @@ from rlm_kernel.views.summary import MARKS, REPLAYED, count, line
 from rlm_kernel.views.words import marked, shortened_diff, word_diff
 
 MAX_LINES = 200
-MAX_BYTES = 128 * 1024
 _CHANGE_LINES = 12
 _CHANGE_CHARS = 1_500
 _ANSWER_CHARS = 8_000
@@ -110,12 +110,7 @@ class Comparison:
         """The comparison as an HTML fragment of at most `max_bytes` of UTF-8 (None: with all rows)."""
         if max_bytes is None:
             return self._html(_SIZES[0][0], len(self.rows))
-        out = ""
-        for chars, rows in _SIZES:
-            out = self._html(chars, rows)
-            if len(out.encode()) <= max_bytes:
-                break
-        return out
+        return fitted(self._html, _SIZES, max_bytes)
 
     def __str__(self) -> str:
         return self.text()
@@ -263,4 +258,4 @@ def _fold_words(fold: Fold) -> str:
     return f"{told} {verdict}" + (f" · {REPLAYED} {replayed:,} replayed" if replayed else "")
 
 
-__all__ = ["MAX_BYTES", "MAX_LINES", "Comparison", "RunCard", "compare"]
+__all__ = ["MAX_LINES", "Comparison", "RunCard", "compare"]

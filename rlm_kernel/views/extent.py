@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+MAX_BYTES = 128 * 1024
+"""Bytes of UTF-8 that a static view has in a notebook."""
 _EVERYTHING = 10**9
 
 
@@ -34,4 +37,15 @@ EXTENTS = (
 )
 """The first that fits is taken."""
 
-__all__ = ["EXTENTS", "Extent"]
+
+def fitted(draw: Callable[[int, int], str], sizes: Sequence[tuple[int, int]], max_bytes: int) -> str:
+    """What `draw` gives for the first of the sizes (characters of a text, rows) with which it fits, or for the last."""
+    out = ""
+    for chars, rows in sizes:
+        out = draw(chars, rows)
+        if len(out.encode()) <= max_bytes:
+            break
+    return out
+
+
+__all__ = ["EXTENTS", "MAX_BYTES", "Extent", "fitted"]

@@ -23,7 +23,7 @@ from rlm_kernel.views.derived import (
     last_words,
     waiting,
 )
-from rlm_kernel.views.extent import EXTENTS, Extent
+from rlm_kernel.views.extent import EXTENTS, MAX_BYTES, Extent
 from rlm_kernel.views.markup import details, image, inline, items, prose, table
 from rlm_kernel.views.outputs import Image, Output, Table, output_line, outputs_of, printed
 from rlm_kernel.views.sources import answer_note
@@ -52,7 +52,6 @@ from rlm_kernel.views.summary import (
     variables_line,
 )
 
-MAX_BYTES = 128 * 1024
 _SLACK = 100
 
 # A figure by the place where it stands: call, turn, block, output.
@@ -339,4 +338,4 @@ def _tail(text: str) -> str:
     return f" {escape(text)}" if text else ""
 
 
-__all__ = ["MAX_BYTES", "html_document", "html_tree"]
+__all__ = ["html_document", "html_tree"]

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from rlm_kernel.text import cut, visible
 from rlm_kernel.trace import Original, Status, Trace
+from rlm_kernel.views.extent import MAX_BYTES, fitted
 from rlm_kernel.views.figures import UNKNOWN, Delta, Figures
 from rlm_kernel.views.markup import changed, details, grid, inline, items, prose
 from rlm_kernel.views.sources import label
@@ -17,7 +18,6 @@ from rlm_kernel.views.words import Piece, marked, shortened_diff, word_diff
 
 LATER = "The later steps of the run were not computed again: they still have the original's answer."
 """What must be said beside every variant."""
-MAX_BYTES = 128 * 1024
 
 _SAME = "the same answer"
 _TEXT_CHARS = 2_000
@@ -128,12 +128,7 @@ class VariantTable:
         """The variants as an HTML fragment of at most `max_bytes` of UTF-8 (None: with all of them)."""
         if max_bytes is None:
             return self._html(_SIZES[0][0], len(self.variants))
-        out = ""
-        for chars, most in _SIZES:
-            out = self._html(chars, most)
-            if len(out.encode()) <= max_bytes:
-                break
-        return out
+        return fitted(self._html, _SIZES, max_bytes)
 
     def __str__(self) -> str:
         return self.text()
@@ -242,4 +237,4 @@ def _indented(text: str) -> list[str]:
     return [f"{'':<10}{part}".rstrip() for part in visible(cut(text, 2 * _TEXT_CHARS)).split("\n")]
 
 
-__all__ = ["LATER", "MAX_BYTES", "Agreement", "Variant", "VariantTable", "variants"]
+__all__ = ["LATER", "Agreement", "Variant", "VariantTable", "variants"]

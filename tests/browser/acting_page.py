@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from axe import faults
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Browser, Locator, Page
 
 from rlm_kernel.trace import Trace, to_dict
 
@@ -26,6 +28,16 @@ def build(folder: Path) -> Path:
         encoding="utf-8",
     )
     return page
+
+
+@contextmanager
+def opened(chromium: Browser, file: Path, scheme: str, width: int) -> Iterator[ActingPage]:
+    """The page in a window of its own, in a light or dark `scheme`; nothing in it may complain."""
+    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    acting = ActingPage(context.new_page(), file)
+    yield acting
+    assert acting.complaints == []
+    context.close()
 
 
 def _bundled(folder: Path, entry: str) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from acting_page import ActingPage, build
+from acting_page import ActingPage, build, opened
 from playwright.sync_api import Browser, expect
 from trace_examples import SYSTEM, Story, batch, cut_off, fenced, used
 
@@ -32,17 +31,8 @@ def scheme(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def page(chromium: Browser, file: Path) -> Iterator[ActingPage]:
     """The page in a light theme."""
-    with _opened(chromium, file, "light", 1300) as acting:
+    with opened(chromium, file, "light", 1300) as acting:
         yield acting
-
-
-@contextmanager
-def _opened(chromium: Browser, file: Path, scheme: str, width: int) -> Iterator[ActingPage]:
-    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    acting = ActingPage(context.new_page(), file)
-    yield acting
-    assert acting.complaints == []
-    context.close()
 
 
 def asked() -> Trace:
@@ -220,7 +210,7 @@ def test_a_block_waits_for_its_person(page: ActingPage) -> None:
 
 @pytest.mark.parametrize("width", [1300, 600])
 def test_nobody_is_left_out(chromium: Browser, file: Path, scheme: str, width: int) -> None:
-    with _opened(chromium, file, scheme, width) as page:
+    with opened(chromium, file, scheme, width) as page:
         page.saved(asked())
         page.select("0.1.1")
         page.act("rerun")
@@ -232,14 +222,14 @@ def test_nobody_is_left_out(chromium: Browser, file: Path, scheme: str, width: i
         expect(page.panel.locator("ins")).to_have_text("added: seven")
         assert page.faults() == []
         assert page.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
-    with _opened(chromium, file, scheme, width) as page:
+    with opened(chromium, file, scheme, width) as page:
         page.saved(forked())
         page.select("0@1")
         page.page.get_by_role("tab", name="Output").click()
         expect(page.panel).to_contain_text("Differs from the record")
         page.act("fork")
         assert page.faults() == []
-    with _opened(chromium, file, scheme, width) as page:
+    with opened(chromium, file, scheme, width) as page:
         page.live(held())
         page.page.locator(".rlm-held-bar").get_by_role("button", name="Look at it").click()
         expect(page.text).to_have_value(HELD)

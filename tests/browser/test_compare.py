@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from acting_page import ActingPage, build
+from acting_page import ActingPage, build, opened
 from lab_page import Lab
 from paced import PAPERS, block, question
 from playwright.sync_api import Browser, expect
@@ -35,17 +34,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def page(chromium: Browser, file: Path) -> Iterator[ActingPage]:
     """The page in a light theme."""
-    with _opened(chromium, file, "light", 1300) as acting:
+    with opened(chromium, file, "light", 1300) as acting:
         yield acting
-
-
-@contextmanager
-def _opened(chromium: Browser, file: Path, scheme: str, width: int) -> Iterator[ActingPage]:
-    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    acting = ActingPage(context.new_page(), file)
-    yield acting
-    assert acting.complaints == []
-    context.close()
 
 
 def first() -> Trace:
@@ -119,7 +109,7 @@ def test_it_opens_in_a_tab_where_there_are_tabs(page: ActingPage) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1300, 560])
 def test_a_place_of_its_own_has_no_faults(chromium: Browser, file: Path, scheme: str, width: int) -> None:
-    with _opened(chromium, file, scheme, width) as page:
+    with opened(chromium, file, scheme, width) as page:
         _beside(page, fork())
         page.page.locator('[data-place="0.2"] .rlm-compare-open').click()
         page.page.locator('[data-place="0.2.1"] .rlm-compare-open').click()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from fickle import childless_again
 from scripts import ask, code, submit
 
 import rlm_kernel
@@ -148,14 +149,7 @@ def test_the_context_has_to_be_there(run: Run, tmp_path: Path) -> None:
 
 
 def test_code_that_goes_another_way_this_time(tmp_path: Path) -> None:
-    file = tmp_path / "data"
-    file.write_text("yes")
-    run, _ = ask(
-        code(f"if open({str(file)!r}).read() == 'yes': rlm_query('q', context='c')"),
-        submit("'done'"),
-        child=lambda request: submit("context"),
-    )
-    file.write_text("no")
+    run = childless_again(tmp_path)
     started = time.monotonic()
     with pytest.raises(NotReached, match=r"the replay never came to turn 1 of call 0.1.1"):
         run["0.1.1"].variables()

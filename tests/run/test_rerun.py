@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from fickle import childless_again
 from programs import divergences
 from scripts import ask, code, scripted, submit
 from server import Answer, ChatServer, by_kind, error
@@ -230,14 +231,7 @@ def test_the_root_is_a_call_too(run: Run) -> None:
 
 
 def test_a_child_whose_context_cannot_be_made_again(tmp_path: Path) -> None:
-    file = tmp_path / "data"
-    file.write_text("yes")
-    run, _ = ask(
-        code(f"if open({str(file)!r}).read() == 'yes': rlm_query('q', context='c')"),
-        submit("'done'"),
-        child=lambda request: submit("context"),
-    )
-    file.write_text("no")
+    run = childless_again(tmp_path)
     with pytest.raises(NotReached, match=r"did something else this time.* call 0.1.1"):
         run.rerun("0.1.1")
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import threading
 from collections import defaultdict, deque
 
+from rlm_kernel.repl.child.lanes import Turnstile
+
 TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
     from typing import Any
 
     from rlm_kernel.repl.child.lanes import Lane
 
-SETTLE_SECONDS = 0.02
-"""How long the next answer is kept back for a thread that is still busy with its own."""
 PATIENCE_SECONDS = 0.5
 """How long an answer is kept back for one that came before it: code that does something else this time may never ask
 for that."""
@@ -46,8 +46,7 @@ class Foresight:
             self._mine[item["lane"], asked].append(each)
         self._turns = threading.Condition()
         self._next = 0
-        self._settled = threading.Event()
-        self._settled.set()
+        self._turnstile = Turnstile()
 
     def take(
         self, prompts: list[str], model: str | None, *, batched: bool, lane: Lane
@@ -63,8 +62,7 @@ class Foresight:
             told.given = True
             self._turns.wait_for(lambda: self._next >= told.rank, PATIENCE_SECONDS)
             lane.settle()
-            self._settled.wait(SETTLE_SECONDS)
-            self._settled = lane.owe()
+            self._turnstile.let_out(lane)
             self._next = max(self._next, told.rank + 1)
             self._turns.notify_all()
         return told.results
@@ -77,4 +75,4 @@ class Foresight:
         return None
 
 
-__all__ = ["SETTLE_SECONDS", "Foresight"]
+__all__ = ["Foresight"]

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+SETTLE_SECONDS = 0.02
+"""How long the next answer is kept back for a thread that is still busy with its own."""
+
+
 class Lane:
     """One strand of a block."""
 
@@ -43,6 +47,20 @@ class Lane:
     def settle(self) -> None:
         """Says that the last answer has taken effect."""
         self._settled.set()
+
+
+class Turnstile:
+    """Lets answers out one after the other, each when the one before has taken effect, or a moment later. For one thread
+    at a time."""
+
+    def __init__(self) -> None:
+        self._before = threading.Event()
+        self._before.set()
+
+    def let_out(self, lane: Lane) -> None:
+        """Returns when that lane may have its answer."""
+        self._before.wait(SETTLE_SECONDS)
+        self._before = lane.owe()
 
 
 class _Here(threading.local):
@@ -119,4 +137,4 @@ def _run(lane: Lane, work: Callable[..., Any], args: tuple[Any, ...], kwargs: di
         _here.lane = None
 
 
-__all__ = ["Lane", "begin_block", "current", "install"]
+__all__ = ["SETTLE_SECONDS", "Lane", "Turnstile", "begin_block", "current", "install"]

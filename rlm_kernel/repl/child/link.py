@@ -14,7 +14,7 @@ import socket
 import threading
 from queue import SimpleQueue
 
-from rlm_kernel.repl.child.foresight import SETTLE_SECONDS
+from rlm_kernel.repl.child.lanes import Turnstile
 from rlm_kernel.repl.frames import FrameParser, pack
 
 TYPE_CHECKING = False  # typing itself is slow to import
@@ -31,8 +31,7 @@ class Link:
         self._socket = socket.socket(fileno=fd)
         self._send_lock = threading.Lock()  # keeps the bytes of two frames apart
         self._waiting: dict[int, tuple[SimpleQueue[dict[str, Any]], Lane]] = {}
-        self._settled = threading.Event()
-        self._settled.set()
+        self._turnstile = Turnstile()
         self._numbers = itertools.count()
         self.orders: SimpleQueue[dict[str, Any]] = SimpleQueue()
         threading.Thread(target=self._read, name="rlm-link", daemon=True).start()
@@ -73,8 +72,7 @@ class Link:
             waiting = self._waiting.get(frame["number"])
             if waiting is not None:
                 waiter, lane = waiting
-                self._settled.wait(SETTLE_SECONDS)
-                self._settled = lane.owe()
+                self._turnstile.let_out(lane)
                 waiter.put(frame)
         else:
             self.orders.put(frame)

@@ -6,11 +6,11 @@ import { VERDICTS, align, ends, folded, tally } from '../model/compare';
 import type { Change, Fold, Row } from '../model/compare';
 import type { RunStore } from '../model/store';
 import type { Words } from '../words';
+import { cellButton } from './cellbutton';
 import { Completing } from './completing';
 import { COLUMNS, changeBody, foldKey, foldSection, rowSection, verdictWord } from './comparerow';
 import type { Rows } from './comparerow';
 import { columnHead, totalsSection } from './comparetotals';
-import { copyButton } from './copy';
 import type { Memory } from './detail/memory';
 import { scrolled, still } from './detail/parts';
 import { reconcile } from './detail/section';
@@ -245,20 +245,7 @@ export class CompareView {
 
   private asCell(): HTMLElement {
     const { words, host } = this.options;
-    const source = () => diffSource(this.left.id, this.right.id);
-    const insert = host.insertCell?.bind(host);
-    if (!insert) {
-      return copyButton(host, words, source, words.__('Copy as cell'));
-    }
-    return button(words.__('Insert cell'), {
-      class: 'rlm-button',
-      attrs: { title: words.__('A cell below that does the same, to be run and kept') },
-      on: {
-        click: () => {
-          insert(source());
-        }
-      }
-    });
+    return cellButton(host, words, () => diffSource(this.left.id, this.right.id));
   }
 }
 

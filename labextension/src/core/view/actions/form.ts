@@ -7,7 +7,7 @@ import type { Edit } from '../../model/edit';
 import type { Item } from '../../model/rows';
 import { visible } from '../../text';
 import type { Derived } from '../../trace/wire';
-import { copyButton } from '../copy';
+import { cellButton } from '../cellbutton';
 import type { Pane } from '../detail/section';
 import { button, h, setText } from '../dom';
 import { Options } from './options';
@@ -148,22 +148,7 @@ export class ActionForm {
       const edit = this.edit();
       return edit && cellSource(this.draft.kind, state.whole.id, this.draft.at, edit);
     };
-    const insert = host.insertCell?.bind(host);
-    if (!insert) {
-      return copyButton(host, words, source, words.__('Copy as cell'));
-    }
-    return button(words.__('Insert cell'), {
-      class: 'rlm-button',
-      attrs: { title: words.__('A cell below that does the same, to be run and kept') },
-      on: {
-        click: () => {
-          const cell = source();
-          if (cell !== null) {
-            insert(cell);
-          }
-        }
-      }
-    });
+    return cellButton(host, words, source);
   }
 
   private onKey(event: KeyboardEvent): void {
