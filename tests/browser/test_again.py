@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from lab_page import FRONT, Lab, Notebook
-from paced import PAPERS, block, question
+from paced import ANSWER, BATCH, FINE, LOOK, PAPERS, Paced, block, question
 from playwright.sync_api import Locator, expect
 from server import ChatServer
 
@@ -165,3 +165,40 @@ def test_blocks_wait_for_a_person_at_buttons(lab: Lab, server: ChatServer) -> No
     notebook.run(2)
     assert notebook.text(2) == "'mine'"
     lab.shot("stepped")
+
+
+def test_a_run_that_goes_on_is_forked_and_one_that_was_stopped_is_resumed(lab: Lab) -> None:
+    # The second request is given up, and asked again by the run that goes on.
+    paced = Paced([LOOK, LOOK, BATCH, ANSWER], FINE)
+    with ChatServer(paced) as asked:
+        _forked_and_resumed(lab, paced, asked)
+        paced.go()
+
+
+def _forked_and_resumed(lab: Lab, paced: Paced, asked: ChatServer) -> None:
+    notebook = lab.open(lab.write("goes-on.ipynb", PAPERS, question(asked.url)))
+    notebook.run(0)
+    notebook.start(1)
+    view = notebook.run_view(1)
+    paced.go(1)
+    expect(view.locator('.rlm-row[data-key="0@2"]')).to_contain_text("waiting for the model")
+    form = act(view, "0@1", "fork")
+    form.get_by_label("Code").first.check()
+    form.locator("textarea:visible").fill("answer['content'] = 'at once'\nanswer['ready'] = True")
+    form.get_by_role("button", name="Run it").click()
+    expect(view.locator(".rlm-variant")).to_contain_text("at once")
+    expect(view.locator(".rlm-status").first).to_contain_text("running")
+    lab.shot("forked-live")
+    view.locator(".rlm-head .rlm-stop").click()
+    notebook.wait(1)
+    expect(view.locator(".rlm-status").first).to_contain_text("interrupted")
+    paced.go()
+    form = act(view, "0", "resume")
+    lab.shot("resume-form")
+    form.get_by_role("button", name="Run it").click()
+    resumed = view.locator(".rlm-variant").first
+    expect(resumed).to_contain_text("Resume")
+    expect(resumed).to_contain_text("finished")
+    # The first turn was paid for once.
+    turns = [each.body["messages"] for each in asked.asked if each.body["messages"][0]["role"] == "system"]
+    assert sum(len(messages) == 2 for messages in turns) == 1

@@ -41,22 +41,39 @@ def test_a_replay_asks_nothing_and_is_the_same_in_all(program: Program, chance: 
 
 
 @EXAMPLES
-@given(program=programs(races=False), data=st.data())
-def test_a_fork_at_a_turn_pays_for_that_turn_and_what_comes_after(program: Program, data: Any) -> None:
+@given(program=programs(races=False))
+def test_a_fork_at_every_turn_pays_for_that_turn_and_what_comes_after(program: Program) -> None:
     world = World(program)
     run = world.run()
-    turn = data.draw(st.integers(1, len(run["0"].turns)))
-    # Whatever the model now writes is new.
-    after = World(renamed(program), suffix="!")
-    fork = derived(run, after).fork(f"0.{turn}", hint="go another way")
-    paid = Counter(request.call_id for request in after.asked)
-    assert paid["0"] == len(fork["0"].turns) - turn + 1
-    before = [call.id for call in run.walk() if call.depth and int(call.id.split(".")[1]) < turn]
-    assert not set(before) & set(paid)
-    kept = [call for call in fork.walk() if call.id in before]
-    assert len(kept) == len(before)
-    assert all(each.reply.mode == "replayed" for each in kept if each.reply)
-    assert divergences(fork) == []
+    for turn in range(1, len(run["0"].turns) + 1):
+        # Whatever the model now writes is new.
+        after = World(renamed(program), suffix="!")
+        fork = derived(run, after).fork(f"0.{turn}", hint="go another way")
+        paid = Counter(request.call_id for request in after.asked)
+        assert paid["0"] == len(fork["0"].turns) - turn + 1
+        before = [call.id for call in run.walk() if call.depth and int(call.id.split(".")[1]) < turn]
+        assert not set(before) & set(paid)
+        kept = [call for call in fork.walk() if call.id in before]
+        assert len(kept) == len(before)
+        assert all(each.reply.mode == "replayed" for each in kept if each.reply)
+        assert divergences(fork) == []
+
+
+@EXAMPLES
+@given(program=programs(races=False), data=st.data())
+def test_so_does_a_fork_in_a_child(program: Program, data: Any) -> None:
+    run = World(program).run()
+    children = [call for call in run.walk() if call.kind == "rlm" and call.depth]
+    if not children:
+        return
+    child = data.draw(st.sampled_from(children))
+    turn = data.draw(st.integers(1, len(child.turns)))
+    live = World(program)
+    fork = derived(run, live).fork(f"{child.id}.{turn}", hint="go another way")
+    # The hint changes nothing but what the child is asked: it is asked anew from there on, and nobody else is.
+    asked = Counter(request.call_id for request in live.asked)
+    assert asked == {child.id: len(child.turns) - turn + 1}
+    assert (fork.status, fork.answer) == (run.status, run.answer)
 
 
 def renamed(program: Program) -> Program:
