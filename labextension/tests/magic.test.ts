@@ -41,6 +41,22 @@ describe('cellMimeType', () => {
     expect(cellMimeType({ source: '%%rlm papers', current: PROSE, code })).toBe(PROSE);
   });
 
+  test.each(['%%rlm fork run 0.2 --code\nprint(1)', '%%rlm fork run 0.2 --block 2 --code -o f\nx = 1'])(
+    '%j has code in its body',
+    source => {
+      expect(cellMimeType({ source, current: code, code })).toBe(code);
+      expect(cellMimeType({ source, current: PROSE, code })).toBe(code);
+    }
+  );
+
+  test.each([
+    '%%rlm fork run 0.2 --hint\nLook at --code again',
+    '%%rlm fork run 0.2 --code-of-conduct\nx',
+    '%%rlm papers --code'
+  ])('%j has a text', source => {
+    expect(cellMimeType({ source, current: code, code })).toBe(PROSE);
+  });
+
   test("the notebook's language once it has gone", () => {
     expect(cellMimeType({ source: 'papers', current: PROSE, code })).toBe(code);
   });
