@@ -17,11 +17,11 @@ from rlm_kernel.repl.base import (
 )
 from rlm_kernel.repl.calls import foreseen_frame, read_batch, read_changes, result_frame
 from rlm_kernel.repl.frames import Frame
-from rlm_kernel.repl.limits import BUDGET_BYTES
 from rlm_kernel.repl.pack import Packed
 from rlm_kernel.repl.process import WorkerProcess, broken_context
 from rlm_kernel.repl.rich import checked
 from rlm_kernel.repl.stopwatch import Stopwatch
+from rlm_kernel.repl.values.limits import BUDGET_BYTES
 from rlm_kernel.trace import ErrorInfo, RichOutput
 
 OUTPUT_LIMIT = 50_000_000
@@ -110,7 +110,7 @@ class WorkerRepl:
         """The variables as objects; see `Repl.values`."""
         async with self._giving:
             data, blob = await self._ask_values(names)
-        from rlm_kernel.repl.values import (
+        from rlm_kernel.repl.values.unpack import (
             unpack_values,
         )  # slow to import, and few runs are asked for variables
 

@@ -14,9 +14,9 @@ from rlm_kernel.errors import ConfigError, RLMError, RunInterrupted
 from rlm_kernel.models import Model
 from rlm_kernel.run.again import Again, Given, Models, original_of, told
 from rlm_kernel.run.edits import Change
-from rlm_kernel.run.look import call_alone, context_of, variables_at
 from rlm_kernel.run.node import Node
 from rlm_kernel.run.recorded import Recorded
+from rlm_kernel.run.restored import call_alone, context_of, variables_at
 from rlm_kernel.run.resumable import check_resumable
 from rlm_kernel.run.underway import Underway
 from rlm_kernel.run.variants import Variants

@@ -30,9 +30,9 @@ from rlm_kernel.engine.thread import submit
 from rlm_kernel.errors import ProtocolError, ReplError
 from rlm_kernel.repl import worker as worker_module
 from rlm_kernel.repl.child.values import pack_values
-from rlm_kernel.repl.limits import BUDGET_BYTES, MAX_DEPTH, MAX_LISTS
-from rlm_kernel.repl.tables import TABLES
-from rlm_kernel.repl.values import Unrestored, unpack_values
+from rlm_kernel.repl.values.limits import BUDGET_BYTES, MAX_DEPTH, MAX_LISTS
+from rlm_kernel.repl.values.tables import TABLES
+from rlm_kernel.repl.values.unpack import Unrestored, unpack_values
 
 MINUS_ZERO = -0.0
 Point = namedtuple("Point", "x y")

@@ -16,7 +16,7 @@ from scripts import ask, code, submit
 import rlm_kernel
 from rlm_kernel import Run
 from rlm_kernel.errors import ConfigError, ContextMissing, NotReached, UnknownStep
-from rlm_kernel.repl.unrestored import Unrestored
+from rlm_kernel.repl.values.unrestored import Unrestored
 from rlm_kernel.run import Node
 
 

@@ -10,7 +10,7 @@ import json
 
 from rlm_kernel.repl.child.glimpse import glimpse
 from rlm_kernel.repl.describe import type_name
-from rlm_kernel.repl.limits import MAX_DEPTH, MAX_DIGITS, MAX_LISTS, MAX_NUMBER_BITS, ZONE_KEY
+from rlm_kernel.repl.values.limits import MAX_DEPTH, MAX_DIGITS, MAX_LISTS, MAX_NUMBER_BITS, ZONE_KEY
 from rlm_kernel.text import cut
 
 TYPE_CHECKING = False  # typing itself is slow to import

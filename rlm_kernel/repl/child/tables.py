@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from rlm_kernel.repl.child.packer import Packer, Refused
-from rlm_kernel.repl.limits import MAX_EMPTY_ROWS, MAX_ITEM_BYTES
+from rlm_kernel.repl.values.limits import MAX_EMPTY_ROWS, MAX_ITEM_BYTES
 
 TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import types
 from rlm_kernel.repl.child.packer import Packer, Refused
 from rlm_kernel.repl.child.tables import TABLES, special
 from rlm_kernel.repl.describe import type_name
-from rlm_kernel.repl.limits import MAX_VARIABLES
+from rlm_kernel.repl.values.limits import MAX_VARIABLES
 
 TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import json
 from typing import Any, NoReturn
 
 from rlm_kernel.errors import ProtocolError
-from rlm_kernel.repl.limits import BUDGET_BYTES, MAX_LISTS, MAX_VARIABLES
-from rlm_kernel.repl.reader import Missing, Reader
-from rlm_kernel.repl.tables import TABLES
-from rlm_kernel.repl.unrestored import Unrestored
+from rlm_kernel.repl.values.limits import BUDGET_BYTES, MAX_LISTS, MAX_VARIABLES
+from rlm_kernel.repl.values.reader import Missing, Reader
+from rlm_kernel.repl.values.tables import TABLES
+from rlm_kernel.repl.values.unrestored import Unrestored
 
 _MAX_TOLD = 5000  # bytes for telling of one variable that could not be given
 

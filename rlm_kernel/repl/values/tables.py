@@ -12,8 +12,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from rlm_kernel.repl.limits import MAX_EMPTY_ROWS, MAX_ITEM_BYTES
-from rlm_kernel.repl.reader import Missing, Read, Reader, check_hashes, listed, text, whole
+from rlm_kernel.repl.values.limits import MAX_EMPTY_ROWS, MAX_ITEM_BYTES
+from rlm_kernel.repl.values.reader import Missing, Read, Reader, check_hashes, listed, text, whole
 
 _DTYPE = re.compile(
     r"(\|b1|[<>|=][iufc]\d{1,2}|[<>|][US]\d{1,8}|[<>]([mM])8(\[\d{0,6}(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?)"

@@ -15,8 +15,8 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from rlm_kernel.repl.limits import MAX_DEPTH, MAX_DIGITS, MAX_NUMBER_BITS, ZONE_KEY
-from rlm_kernel.repl.unrestored import Unrestored
+from rlm_kernel.repl.values.limits import MAX_DEPTH, MAX_DIGITS, MAX_NUMBER_BITS, ZONE_KEY
+from rlm_kernel.repl.values.unrestored import Unrestored
 
 Read = Callable[..., Any]
 _CLASHES_EACH = 20
