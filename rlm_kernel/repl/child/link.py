@@ -1,16 +1,16 @@
-"""The worker's end of the socket: blocks come down, sub-calls go up, answers come down.
+"""The worker's end of the line to the engine: blocks come down, sub-calls go up, answers come down.
 
-A reader thread takes frames off the socket and hands them to whoever waits: the main thread, which runs blocks,
+A reader thread takes frames off the line and hands them to whoever waits: the main thread, which runs blocks,
 or any thread that issued a sub-call. Answers are handed out one after the other, each when the one before has taken
 effect (or a moment later), so that what threads of the code see is the order in which the engine sent them, and the
-same again in a replay. When the engine is gone the socket ends, and the worker with it.
+same again in a replay. When the engine is gone the line ends, and the worker with it.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
-import socket
+import signal
 import threading
 from queue import SimpleQueue
 
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 
 class Link:
-    """Sends from any thread; only the reader thread receives."""
+    """Sends from any thread; only the reader thread receives. `fd` is a socket, or the pipe that comes down where `up`
+    is the one that goes up."""
 
-    def __init__(self, fd: int) -> None:
-        self._socket = socket.socket(fileno=fd)
+    def __init__(self, fd: int, up: int = -1) -> None:
+        self._down = fd
+        self._up = fd if up < 0 else up
         self._send_lock = threading.Lock()  # keeps the bytes of two frames apart
         self._waiting: dict[int, tuple[SimpleQueue[dict[str, Any]], Lane]] = {}
         self._turnstile = Turnstile()
@@ -38,9 +40,10 @@ class Link:
 
     def send(self, data: dict[str, Any], blob: bytes = b"") -> None:
         """Sends one frame."""
-        frame = pack(data, blob)
-        with self._send_lock:
-            self._socket.sendall(frame)
+        with self._send_lock, memoryview(pack(data, blob)) as frame:
+            sent = 0
+            while sent < len(frame):
+                sent += os.write(self._up, frame[sent:])
 
     def ask(self, data: dict[str, Any], blob: bytes, lane: Lane) -> dict[str, Any]:
         """The engine's reply to a sub-call of that lane; blocks the calling thread, and only that one."""
@@ -63,7 +66,7 @@ class Link:
 
     def _receive(self) -> bytes:
         try:
-            return self._socket.recv(1 << 18)
+            return os.read(self._down, 1 << 18)
         except OSError:
             return b""
 
@@ -74,8 +77,18 @@ class Link:
                 waiter, lane = waiting
                 self._turnstile.let_out(lane)
                 waiter.put(frame)
+        elif frame["op"] == "interrupt":
+            _interrupt_main()
         else:
             self.orders.put(frame)
+
+
+def _interrupt_main() -> None:
+    """Raises SIGINT where the engine cannot: on Windows, and in tests that do as if."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # wakes it from a sleep
+    else:
+        signal.raise_signal(signal.SIGINT)
 
 
 __all__ = ["Link"]
