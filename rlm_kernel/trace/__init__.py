@@ -15,9 +15,11 @@ from rlm_kernel.trace.events import (
     RunStarted,
 )
 from rlm_kernel.trace.peek import Peek, peek
+from rlm_kernel.trace.reader import load
 from rlm_kernel.trace.recorder import Recorder
+from rlm_kernel.trace.redact import Redactor, environment_secrets, redact, redact_keys
 from rlm_kernel.trace.step import Step, find_step
-from rlm_kernel.trace.store import SUFFIX, TraceWriter, load, save
+from rlm_kernel.trace.store import SUFFIX
 from rlm_kernel.trace.trace import Trace
 from rlm_kernel.trace.values import (
     MODE_LABELS,
@@ -39,6 +41,7 @@ from rlm_kernel.trace.values import (
     Variable,
     VariableChanges,
 )
+from rlm_kernel.trace.writer import TraceWriter, save
 
 __all__ = [
     "FORMAT",
@@ -66,6 +69,7 @@ __all__ = [
     "Original",
     "Peek",
     "Recorder",
+    "Redactor",
     "RichOutput",
     "RunFinished",
     "RunStarted",
@@ -79,10 +83,13 @@ __all__ = [
     "Usage",
     "Variable",
     "VariableChanges",
+    "environment_secrets",
     "find_step",
     "from_dict",
     "load",
     "peek",
+    "redact",
+    "redact_keys",
     "save",
     "to_dict",
 ]

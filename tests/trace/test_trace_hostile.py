@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trace_examples import nested, unicode
 
-from rlm_kernel.errors import TraceError
-from rlm_kernel.trace import Trace, load, to_dict
+from rlm_kernel.errors import TraceError, TraceVersionError
+from rlm_kernel.trace import Trace, load, save, to_dict
 from rlm_kernel.views import call_text, html_tree, text_tree
 from rlm_kernel.views.snapshot import snapshot
 
@@ -59,17 +59,33 @@ REFUSED = {
     "a text without a text": '{"type":"text","hash":"00ff"}',
     "a text of another type": '{"type":"text","hash":"00ff","text":7}',
     "an object for a text": ROOT.replace('"p"', '{"toString":"p"}'),
-    "a version in words": START[:-1] + ',"format":"one"}',
     "a version of another type": START[:-1] + ',"format":true}',
 }
 
 
 @pytest.mark.parametrize("line", REFUSED.values(), ids=REFUSED)
-def test_a_hostile_line_is_refused_with_its_number(tmp_path: Path, line: str) -> None:
+def test_a_hostile_line_is_left_out_and_named(tmp_path: Path, line: str) -> None:
+    trace = opened(tmp_path / "run.rlm.jsonl", line, call())
+    assert [event.call_id for event in trace.events[1:]] == ["0", "0.1.1"]  # type: ignore[attr-defined]
+    assert trace.warning.startswith("1 line cannot be read (3) and is left out")
+    look(trace)
+
+
+@pytest.mark.parametrize("line", REFUSED.values(), ids=REFUSED)
+def test_a_file_that_begins_with_a_hostile_line_is_refused_with_its_number(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "run.rlm.jsonl"
+    path.write_text(f"{line}\n{START}\n")
     with pytest.raises(TraceError) as caught:
-        opened(tmp_path / "run.rlm.jsonl", line)
-    assert caught.value.line == 3
+        load(path)
+    assert caught.value.line == 1
     assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("version", ['"one"', "2", "1e3", "[1]", "99999999999999"])
+def test_a_line_of_another_version_is_never_taken_for_ours(tmp_path: Path, version: str) -> None:
+    with pytest.raises(TraceVersionError) as caught:
+        opened(tmp_path / "run.rlm.jsonl", f'{{"type":"call_renamed","format":{version}}}')
+    assert caught.value.line == 3
 
 
 OPENED = {
@@ -102,15 +118,32 @@ def test_an_odd_line_is_refused_or_can_be_looked_at(tmp_path: Path, line: str) -
 
 
 def test_a_text_is_what_its_hash_says(tmp_path: Path) -> None:
-    false = '{"type":"text","hash":"00ff","text":"not what was said"}'
-    with pytest.raises(TraceError, match="line 3"):
-        opened(tmp_path / "run.rlm.jsonl", false, ROOT.replace('"p"', '{"$text":"00ff"}'))
+    name = sha256(b"what was said").hexdigest()
+    false = f'{{"type":"text","hash":"{name}","text":"not what was said"}}'
+    trace = opened(tmp_path / "run.rlm.jsonl", false, call(prompt={"$text": name}))
+    assert len(trace.events) == 2
+    assert trace.warning.startswith("the last 2 lines cannot be read")
 
 
-def test_a_line_that_is_only_a_text_is_refused(tmp_path: Path) -> None:
-    text = json.dumps({"type": "text", "hash": sha256(b"said").hexdigest(), "text": "said"})
-    with pytest.raises(TraceError, match="line 4"):
-        opened(tmp_path / "run.rlm.jsonl", text, json.dumps({"$text": sha256(b"said").hexdigest()}))
+@pytest.mark.parametrize(
+    "name",
+    ["../../etc/passwd", "/etc/passwd", "00ff", "A" * 64, f"{'0' * 63}\n", "0" * 65, "", "\u0660" * 64],
+)
+def test_a_text_is_named_by_a_hash_and_by_nothing_else(tmp_path: Path, name: str) -> None:
+    text = json.dumps({"type": "text", "hash": name, "text": "said"})
+    trace = opened(tmp_path / "run.rlm.jsonl", text, call(prompt={"$text": name}))
+    assert len(trace.events) == 2
+    assert trace.warning.startswith("the last 2 lines cannot be read")
+
+
+def test_a_line_that_is_only_a_text_is_left_out(tmp_path: Path) -> None:
+    name = sha256(b"said").hexdigest()
+    text = json.dumps({"type": "text", "hash": name, "text": "said"})
+    trace = opened(
+        tmp_path / "run.rlm.jsonl", text, json.dumps({"$text": name}), call(prompt={"$text": name})
+    )
+    assert trace.tree.calls["0.1.1"].prompt == "said"
+    assert "(4)" in trace.warning
 
 
 @pytest.mark.parametrize("line", [asked(100_000), call(call_id="0.100000.1")], ids=["turn", "id"])
@@ -175,3 +208,21 @@ def test_any_bytes_are_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(TraceError):
         load(path)
+
+
+@settings(deadline=None, max_examples=300)
+@given(data=st.data())
+def test_any_damage_that_costs_an_event_is_told(path: Path, data: st.DataObject) -> None:
+    """Bytes are changed, taken out or put in anywhere: no event is missing or new, unless that is told."""
+    told = nested().events
+    whole = bytearray(save(Trace(told), path).read_bytes())
+    at = data.draw(st.integers(0, len(whole) - 1))
+    whole[at : at + data.draw(st.integers(0, 300))] = data.draw(st.binary(max_size=20))
+    path.write_bytes(whole)
+    try:
+        trace = load(path)
+    except TraceError:
+        return
+    look(trace)
+    if len(trace.events) != len(told):
+        assert trace.warning
