@@ -107,7 +107,10 @@ class Syncer:
         """Has the file synced a last time and closed, soon."""
         with self._changed:
             self._files[fd].closing = True
-            self._tell()
+            try:
+                self._tell()
+            except OSError:  # nobody else can do it
+                _close(self._files.pop(fd))
 
     def settle(self, seconds: float) -> bool:
         """Whether all that was written is on the disk, after waiting for that up to so long."""
