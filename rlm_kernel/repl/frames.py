@@ -7,6 +7,7 @@ only handed on. A frame over the caps is an error before anything is kept of it.
 from __future__ import annotations
 
 import json
+import os
 import struct
 
 from rlm_kernel.errors import ProtocolError
@@ -54,6 +55,23 @@ class FrameParser:
             yield _object(body), blob
 
 
+def read_frame(fd: int) -> Frame:
+    """The next frame of a pipe, and not a byte more. Raises `ProtocolError`."""
+    json_size, blob_size = _HEADER.unpack(_read(fd, _HEADER.size))
+    _check(json_size, blob_size)
+    return _object(_read(fd, json_size)), _read(fd, blob_size)
+
+
+def _read(fd: int, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        piece = os.read(fd, size - len(data))
+        if not piece:
+            raise ProtocolError("a frame ended before its end")
+        data += piece
+    return bytes(data)
+
+
 def _check(json_size: int, blob_size: int) -> None:
     if json_size > MAX_JSON or blob_size > MAX_BLOB:
         raise ProtocolError(f"a frame of {json_size + blob_size:,} bytes is over the cap; send less at once")
@@ -69,4 +87,4 @@ def _object(body: bytes) -> dict[str, Any]:
     return data
 
 
-__all__ = ["MAX_BLOB", "MAX_JSON", "Frame", "FrameParser", "pack"]
+__all__ = ["MAX_BLOB", "MAX_JSON", "Frame", "FrameParser", "pack", "read_frame"]
