@@ -9,10 +9,16 @@
     │   ├── KeyRejected             401, 403: the key is missing or wrong
     │   ├── ModelNotFound           404: no such model or path on this server
     │   ├── RequestRejected         other 4xx: the server will not take this request
+    │   │   └── ContextTooLong      … because the prompt is longer than the model's window
+    │   ├── Redirected              3xx: the server sends requests elsewhere, and none goes there
     │   ├── RateLimited             429, after every retry
+    │   ├── QuotaExhausted          429 or 402: nothing is left to pay with
     │   ├── ServerFailed            5xx, after every retry
-    │   ├── ServerUnreachable       no connection, or no reply before the deadline
+    │   ├── ServerUnreachable       no connection, or it broke
+    │   │   └── TimedOut            no complete reply before the deadline
     │   ├── BadReply                a reply that is malformed or empty
+    │   │   └── ReplyRefused        … because the model or a filter refused to answer
+    │   ├── ReplyTooLarge           a reply longer than any that makes sense
     │   └── MissingReply            a replay asks what the record has no reply for
     ├── ReplError                   the place where code runs failed
     │   ├── WorkerLost              the worker process ended without being asked to
@@ -69,11 +75,15 @@ class ContextMismatch(ContextError):
 
 
 class ModelError(RLMError):
-    """A model gave no usable reply. `status` is the HTTP status, `retries` how often it was tried again."""
+    """A model gave no usable reply. `status` is the HTTP status, `retries` how often it was tried again. `sent` is
+    False where the request certainly never left: it cannot have cost anything. `retry_after` is how many seconds the
+    server wants to be left alone."""
 
     model = ""
     status: int | None = None
     retries = 0
+    sent = True
+    retry_after: float | None = None
 
     def __init__(self, message: str, *, model: str, status: int | None = None, retries: int = 0) -> None:
         super().__init__(message)
@@ -94,8 +104,22 @@ class RequestRejected(ModelError):
     """The server will not take this request (another 4xx): too long, say."""
 
 
+class ContextTooLong(RequestRejected):
+    """The prompt is longer than the model's window: `limit` tokens, where the server says it."""
+
+    limit: int | None = None
+
+
+class Redirected(ModelError):
+    """The server sends the request elsewhere (3xx). It is not sent there: a prompt goes where its owner said."""
+
+
 class RateLimited(ModelError):
     """The server answered 429 to the request and to every retry."""
+
+
+class QuotaExhausted(ModelError):
+    """The account has nothing left (402, or 429 with `insufficient_quota`): another try cannot help."""
 
 
 class ServerFailed(ModelError):
@@ -103,15 +127,31 @@ class ServerFailed(ModelError):
 
 
 class ServerUnreachable(ModelError):
-    """No connection to the server, or no complete reply before the deadline."""
+    """No connection to the server, or one that broke before the reply was there."""
+
+
+class TimedOut(ServerUnreachable):
+    """No complete reply before the deadline of the request."""
 
 
 class BadReply(ModelError):
     """The reply is malformed, or has no text."""
 
 
+class ReplyRefused(BadReply):
+    """The model, or a filter before or behind it, refused to answer; `finish_reason` is what the server calls that."""
+
+    finish_reason = ""
+
+
+class ReplyTooLarge(ModelError):
+    """The reply, or what it unpacks to, has more bytes than any that makes sense."""
+
+
 class MissingReply(ModelError):
     """A replay asks for what the record has no reply to."""
+
+    sent = False
 
 
 class ReplError(RLMError):
@@ -198,6 +238,7 @@ __all__ = [
     "ContextError",
     "ContextMismatch",
     "ContextMissing",
+    "ContextTooLong",
     "KeyRejected",
     "LimitExceeded",
     "MissingReply",
@@ -206,13 +247,18 @@ __all__ = [
     "NoAnswer",
     "NotReached",
     "ProtocolError",
+    "QuotaExhausted",
     "RLMError",
     "RateLimited",
+    "Redirected",
     "ReplError",
+    "ReplyRefused",
+    "ReplyTooLarge",
     "RequestRejected",
     "RunInterrupted",
     "ServerFailed",
     "ServerUnreachable",
+    "TimedOut",
     "TraceError",
     "TraceVersionError",
     "UnknownRun",

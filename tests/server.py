@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """What the server does with one request: after `delay` seconds it sends `body`, or less of it.
 
-    `silent` never answers, `cut` closes the connection after so many bytes of the body, `drip` waits so many
-    seconds between its bytes.
+    `silent` never answers, `cut` ends the connection after so many bytes of the body, `how` says in which way (`half`
+    only says that nothing more will come), `drip` waits so many seconds between its bytes. The body is sent `times`
+    over. `raw` is sent as it is, in the place of everything else.
     """
 
     body: bytes = b""
@@ -31,7 +33,10 @@ class Answer:
     delay: float = 0.0
     silent: bool = False
     cut: int | None = None
+    how: Literal["closed", "reset", "half"] = "closed"
     drip: float = 0.0
+    times: int = 1
+    raw: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,16 +87,23 @@ def by_kind(turns: Sequence[str | Answer], llm: str | Answer | Callable[[str], s
 
 
 class ChatServer:
-    """The server, listening from the start. `url` ends in `/v1`."""
+    """The server, listening from the start. `url` ends in `/v1`; `paid` counts the replies that were sent to their end.
+
+    `go_down` ends every connection and lets nobody in until `come_back`, on the same port.
+    """
 
     def __init__(self, script: Script, *, models: Sequence[str] = ("small", "big")) -> None:
         self.asked: list[Asked] = []
+        self.paid = 0
         self.models = models
         self.closing = threading.Event()
         self.sockets: set[socket.socket] = set()
         self._script = script
         self._lock = threading.Lock()  # the list and the record are taken by many threads
-        self._http = _Http(("127.0.0.1", 0), _Handler)
+        self._listen(0)
+
+    def _listen(self, port: int) -> None:
+        self._http = _Http(("127.0.0.1", port), _Handler)
         self._http.chat = self
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
         self._thread.start()
@@ -120,6 +132,20 @@ class ChatServer:
         else:
             item = error(418, f"the script ends after {len(self._script)} requests")
         return Answer(body=chat(item)) if isinstance(item, str) else item
+
+    def pay(self) -> None:
+        with self._lock:
+            self.paid += 1
+
+    def go_down(self) -> None:
+        self._http.shutdown()
+        for connection in list(self.sockets):
+            hang_up(connection)
+        self._http.server_close()
+        self._thread.join()
+
+    def come_back(self) -> None:
+        self._listen(self._http.server_port)
 
     def close(self) -> None:
         self.closing.set()
@@ -179,8 +205,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(answer)
 
     def _send(self, answer: Answer) -> None:
+        if answer.raw is not None:
+            self.wfile.write(answer.raw)
+            self.close_connection = True
+            return
         self.send_response(answer.status)
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(answer.body))}
+        length = len(answer.body) * answer.times
+        headers = {"Content-Type": "application/json", "Content-Length": str(length)}
         for name, value in {**headers, **answer.headers}.items():
             self.send_header(name, value)
         self.end_headers()
@@ -190,10 +221,23 @@ class _Handler(BaseHTTPRequestHandler):
                 if self.server.chat.closing.wait(answer.drip):
                     break
         else:
-            self.wfile.write(answer.body[: answer.cut])
+            for _ in range(answer.times):
+                self.wfile.write(answer.body[: answer.cut])
         if answer.cut is not None:
+            self._cut(answer)
+        elif answer.status == 200 and self.command == "POST":
+            self.server.chat.pay()
+
+    def _cut(self, answer: Answer) -> None:
+        self.close_connection = True
+        if answer.how == "half":
+            self.connection.shutdown(socket.SHUT_WR)
+            self.server.chat.closing.wait(3600)
+        elif answer.how == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+        else:
             hang_up(self.connection)
-            self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         """Says nothing."""

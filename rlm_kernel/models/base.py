@@ -17,7 +17,9 @@ class Request:
     """What a model is asked. `call_id`, `turn` and `kind` say who asks; only the rest is sent.
 
     `max_output_tokens` and `temperature` are left to the server when None; `seconds` is the deadline of the
-    whole request, its retries included.
+    whole request, its retries included. `output_cap` is sent in the place of `max_output_tokens`: what the run's limit
+    leaves for the reply. It says how much may be spent, not what is asked, so it has no part in the hash: a record
+    is found again whatever was left then. `retries` is how often it is tried again, as the model has it when None.
     """
 
     messages: tuple[Message, ...]
@@ -28,6 +30,13 @@ class Request:
     temperature: float | None = None
     max_output_tokens: int | None = None
     seconds: float = 120.0
+    output_cap: int | None = None
+    retries: int | None = None
+
+    @property
+    def most_output_tokens(self) -> int | None:
+        """What is sent as the maximum of the reply."""
+        return self.max_output_tokens if self.output_cap is None else self.output_cap
 
     @property
     def hash(self) -> str:

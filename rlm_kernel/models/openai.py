@@ -10,31 +10,24 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import importlib
-import json
-import math
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from rlm_kernel.errors import (
-    BadReply,
-    ConfigError,
-    KeyRejected,
-    ModelError,
-    ModelNotFound,
-    RateLimited,
-    RequestRejected,
-    ServerFailed,
-    ServerUnreachable,
-)
-from rlm_kernel.models.base import Reply, Request, estimate
+from rlm_kernel.errors import BadReply, ConfigError, ModelError
+from rlm_kernel.models.base import Reply, Request
+from rlm_kernel.models.completion import billed, body_of, read_reply
+from rlm_kernel.models.failures import Facts, origin, overdue, rejected, shown, unreachable, unusable
+from rlm_kernel.models.progress import PROGRESS, Progress
 from rlm_kernel.trace import Mode, Usage
 
 if TYPE_CHECKING:
     import openai
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
+_NO_KEY = "none"
 _importer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rlm-import")
 _transport: list[Future[Any]] = []
 
@@ -66,17 +59,23 @@ class OpenAIModel:
         """The server's scheme, host and port: all of the URL that may be shown or recorded."""
         return origin(self.base_url)
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown or recorded: the key, where there is one."""
+        return () if self._key == _NO_KEY else (self._key,)
+
     async def reply(self, request: Request) -> Reply:
         """The reply. An empty or malformed one is asked for once more. Raises `ModelError`."""
+        progress = Progress()
+        mine = PROGRESS.set(progress)
         try:
             async with asyncio.timeout(request.seconds):
-                return await self._reply(request)
+                return await self._reply(request, progress)
         except TimeoutError:
-            raise ServerUnreachable(
-                f"{self.origin} gave no complete reply within {request.seconds:g} s. "
-                "Is the server overloaded? A longer limit is --request-seconds.",
-                model=request.model,
-            ) from None
+            facts = self._facts(request.model, progress)
+        finally:
+            PROGRESS.reset(mine)
+        raise overdue(facts, request.seconds, progress.status, waiting=progress.under_way)
 
     async def models(self) -> list[str]:
         """The names of the models that the server lists. Raises `ModelError`."""
@@ -84,8 +83,10 @@ class OpenAIModel:
         try:
             page = await client.models.list(timeout=10.0)
         except self._sdk.OpenAIError as error:
-            raise self._error(error, self.name) from None
-        return sorted(model.id for model in page.data)
+            failed = self._error(error, self._facts(self.name, Progress()))
+        else:
+            return sorted(model.id for model in page.data)
+        raise failed  # here, where it does not carry the SDK's error, which carries the key
 
     async def close(self) -> None:
         """Lets go of the connections, which models share; the last one to let go closes them."""
@@ -93,30 +94,34 @@ class OpenAIModel:
             self._client = None
             await self._transport.release()
 
-    async def _reply(self, request: Request) -> Reply:
-        spent, retries = Usage(), 0
+    async def _reply(self, request: Request, progress: Progress) -> Reply:
+        spent, body = Usage(), b""
         for attempt in (0, 1):
-            body, tried = await self._post(request)
-            retries += tried
             try:
-                reply = _read(body, request, retries + attempt)
+                body = await self._post(request, progress)
+                reply = read_reply(body, request, progress.tries - 1)
             except BadReply as error:
-                spent += error_usage(body)
+                spent += billed(body)
                 if attempt:
-                    raise BadReply(str(error), model=request.model, retries=retries + attempt) from None
+                    raise self._useless(error, request, progress) from None
                 continue
-            return reply if not spent.requests else _with_usage(reply, spent + reply.usage)
+            return reply if not spent.requests else replace(reply, usage=spent + reply.usage)
         raise AssertionError("unreachable")
 
-    async def _post(self, request: Request) -> tuple[bytes, int]:
+    async def _post(self, request: Request, progress: Progress) -> bytes:
         client = await self._connect()
-        # The SDK's spelling of "give me the response and the count of retries, not an object of yours".
+        # The SDK's spelling of "give me the response, not an object of yours".
         options: Any = {"headers": {"X-Stainless-Raw-Response": "true"}, "timeout": request.seconds}
+        if request.retries is not None:
+            options["max_retries"] = request.retries
         try:
-            raw: Any = await client.post(self._url, cast_to=object, body=_body(request), options=options)
+            raw: Any = await client.post(self._url, cast_to=object, body=body_of(request), options=options)
         except self._sdk.OpenAIError as error:
-            raise self._error(error, request.model) from None
-        return raw.http_response.content, raw.retries_taken
+            failed = self._error(error, self._facts(request.model, progress))
+        else:
+            content: bytes = raw.http_response.content
+            return content
+        raise failed  # here, where it does not carry the SDK's error, which carries the key
 
     async def _connect(self) -> openai.AsyncOpenAI:
         transport = await asyncio.wrap_future(_transport[0]) if self._client is None else None
@@ -126,46 +131,24 @@ class OpenAIModel:
         assert self._client is not None
         return self._client
 
-    def _error(self, error: openai.OpenAIError, model: str) -> ModelError:
-        status = getattr(error, "status_code", None)
-        said = _said(error).replace(self._key, "[the key]")
-        retries = _retries(error)
-        facts: dict[str, Any] = {"model": model, "status": status, "retries": retries}
-        again = f" (tried {retries + 1} times)" if retries else ""
-        if status is None:
-            return ServerUnreachable(
-                f"no connection to {self.origin}{again}. Is the server running?", **facts
-            )
-        if status in (401, 403):
-            return KeyRejected(
-                f"{self.origin} rejected the key ({status}): {said} Set OPENAI_API_KEY to a valid key.",
-                **facts,
-            )
-        if status == 404:
-            return ModelNotFound(
-                f"{self.origin} has no model {model!r} (404): {said} %rlm models lists what it has; "
-                "the base URL usually ends in /v1.",
-                **facts,
-            )
-        if status == 429:
-            return RateLimited(
-                f"{self.origin} refuses more requests for now (429){again}: {said} "
-                "Wait, or lower --concurrency.",
-                **facts,
-            )
-        if status >= 500:
-            return ServerFailed(f"{self.origin} failed ({status}){again}: {said}", **facts)
-        return RequestRejected(f"{self.origin} will not take the request ({status}): {said}", **facts)
+    def _error(self, error: openai.OpenAIError, facts: Facts) -> ModelError:
+        if isinstance(error, self._transport.Unusable):
+            return unusable(facts, str(error), too_large=error.too_large)
+        if not isinstance(error, self._sdk.APIStatusError):
+            return unreachable(facts, repr(error.__cause__))
+        return rejected(facts, error.status_code, error.body, error.response.headers)
+
+    def _useless(self, error: BadReply, request: Request, progress: Progress) -> BadReply:
+        last = type(error)(shown(str(error), self.secrets), model=request.model, retries=progress.tries - 1)
+        last.__dict__.update({name: value for name, value in vars(error).items() if name == "finish_reason"})
+        return last
+
+    def _facts(self, model: str, progress: Progress) -> Facts:
+        retries, sent = max(0, progress.tries - 1), progress.sent or progress.under_way
+        return Facts(url=self._url, model=model, retries=retries, sent=sent, secrets=self.secrets)
 
     def __repr__(self) -> str:
         return f"OpenAIModel({self.name!r}, base_url={self.origin!r})"
-
-
-def origin(url: str) -> str:
-    """The scheme, host and port of a URL, and nothing that could be a secret."""
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname or ''}{port}"
 
 
 def _checked(base_url: str) -> str:
@@ -185,7 +168,7 @@ def _no_key(base_url: str) -> str:
         raise ConfigError(
             "no API key: set OPENAI_API_KEY, or name another server with --base-url", setting="api_key"
         )
-    return "none"  # local servers want no key, and the SDK wants one
+    return _NO_KEY  # local servers want no key, and the SDK wants one
 
 
 def _start_import() -> None:
@@ -193,94 +176,6 @@ def _start_import() -> None:
     if not _transport:
         run = contextvars.copy_context().run
         _transport.append(_importer.submit(run, importlib.import_module, "rlm_kernel.models.transport"))
-
-
-def _body(request: Request) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "model": request.model,
-        "messages": [{"role": message.role, "content": message.content} for message in request.messages],
-    }
-    if request.temperature is not None:
-        body["temperature"] = request.temperature
-    if request.max_output_tokens is not None:
-        body["max_completion_tokens"] = request.max_output_tokens
-    return body
-
-
-def _read(body: bytes, request: Request, retries: int) -> Reply:
-    try:
-        data = json.loads(body)
-        choice = data["choices"][0]
-        message = choice["message"]
-        text, refusal = message.get("content"), message.get("refusal")
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
-        start = body[:80].decode("utf-8", "replace")
-        raise BadReply(f"the reply is not a chat completion: {start!r}…", model=request.model) from None
-    finish = str(choice.get("finish_reason") or "")
-    if not isinstance(text, str) or not text.strip():
-        why = f": {refusal}" if refusal else f" (finish reason {finish or 'not given'})"
-        raise BadReply(f"the model gave an empty reply{why}", model=request.model)
-    return Reply(
-        text=text,
-        model=str(data.get("model") or request.model),
-        usage=_usage(data.get("usage")) or estimate(request, text),
-        finish_reason=finish,
-        reasoning=_text(message.get("reasoning_content")) or _text(message.get("reasoning")),
-        retries=retries,
-    )
-
-
-def error_usage(body: bytes) -> Usage:
-    """What an unusable reply was billed for: its usage where it tells one, a bare request otherwise."""
-    try:
-        return _usage(json.loads(body).get("usage")) or Usage(requests=1, estimated=True)
-    except (ValueError, AttributeError, RecursionError):
-        return Usage(requests=1, estimated=True)
-
-
-def _usage(data: Any) -> Usage | None:
-    if not isinstance(data, dict):
-        return None
-    sent, made = _count(data.get("prompt_tokens")), _count(data.get("completion_tokens"))
-    if sent is None or made is None:
-        return None
-    details, cost = data.get("prompt_tokens_details"), data.get("cost")
-    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
-    priced = (
-        isinstance(cost, int | float) and not isinstance(cost, bool) and math.isfinite(cost) and cost >= 0
-    )
-    return Usage(
-        requests=1,
-        input_tokens=sent,
-        output_tokens=made,
-        cached_tokens=cached or 0,
-        cost=float(cost) if priced and cost is not None else None,
-    )
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**12 else None
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _with_usage(reply: Reply, usage: Usage) -> Reply:
-    return Reply(**{**vars(reply), "usage": usage})
-
-
-def _retries(error: openai.OpenAIError) -> int:
-    request = getattr(error, "request", None)
-    count = request.headers.get("x-stainless-retry-count", "0") if request is not None else "0"
-    return int(count) if count.isdigit() else 0
-
-
-def _said(error: openai.OpenAIError) -> str:
-    body = getattr(error, "body", None)
-    message = body.get("message") if isinstance(body, dict) else None
-    text = message if isinstance(message, str) else str(body or "no reason given")
-    return text[:300].rstrip(". ") + "."
 
 
 __all__ = ["DEFAULT_BASE_URL", "OpenAIModel", "origin"]

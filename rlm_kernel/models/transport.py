@@ -11,6 +11,7 @@ import asyncio
 import atexit
 import concurrent.futures
 import ssl
+import zlib
 from typing import Any
 from urllib.request import getproxies
 
@@ -18,8 +19,26 @@ import aiohttp
 import httpx2
 import openai
 
+from rlm_kernel.models.failures import QUOTA_CODES
+from rlm_kernel.models.progress import PROGRESS, Progress
+
 CONNECT_SECONDS = 15.0
-_KEPT = frozenset({"content-type", "retry-after", "retry-after-ms", "x-should-retry", "x-request-id"})
+MOST_BYTES = 32_000_000
+"""Of a reply, as it is sent and as it is unpacked. The longest replies of models have less than a hundredth of it."""
+_KEPT = frozenset(
+    {"content-type", "location", "retry-after", "retry-after-ms", "x-should-retry", "x-request-id"}
+)
+_PACKINGS = frozenset({"gzip", "x-gzip", "deflate"})
+_PLAIN = frozenset({"", "identity"})
+_TOLD_BYTES = 4_000
+
+
+class Unusable(openai.OpenAIError):
+    """What came is no HTTP, or too much of it. The SDK does not try again after an error of its own kind."""
+
+    def __init__(self, message: str, *, too_large: bool = False) -> None:
+        super().__init__(message)
+        self.too_large = too_large
 
 
 class _Request(httpx2.Request):
@@ -56,15 +75,20 @@ class AioClient(httpx2.AsyncClient):
         return _Request(method, self._urls[url], self._made_headers[1], content)
 
     async def send(self, request: httpx2.Request, **_: Any) -> httpx2.Response:
-        """The whole response. Raises the `httpx2` errors that the SDK retries."""
+        """The whole response. Raises the `httpx2` errors that the SDK retries, and `Unusable`."""
+        progress = PROGRESS.get() or Progress()
+        progress.tries += 1
+        progress.status, progress.under_way = None, True
         try:
-            return await self._send(request)
-        except TimeoutError as error:
-            raise httpx2.ReadTimeout(str(error), request=request) from error
-        except aiohttp.ClientConnectionError as error:
+            response = await self._send(request)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            progress.under_way = False
             raise httpx2.ConnectError(str(error), request=request) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise httpx2.ReadError(str(error), request=request) from error
+        except (aiohttp.ClientError, OSError, zlib.error) as error:
+            progress.sent, progress.under_way = True, False
+            raise _told(error, request) from error
+        progress.sent, progress.under_way, progress.status = True, False, response.status_code
+        return response
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
         session = self._session or self._open(request.url.scheme)
@@ -72,12 +96,18 @@ class AioClient(httpx2.AsyncClient):
             request.method,
             str(request.url),
             data=request.content or None,
-            headers=request.headers.multi_items(),
+            headers=[*request.headers.multi_items(), ("Accept-Encoding", "gzip")],
             allow_redirects=False,
         )
         async with sent as answer:
-            body = await answer.read()
+            try:
+                body = await _body(answer)
+            except Unusable:
+                answer.close()  # or the rest of it would be read before the connection is used again
+                raise
         kept = [(name, value) for name, value in answer.headers.items() if name.lower() in _KEPT]
+        if answer.status >= 400 and any(code.encode() in body[:_TOLD_BYTES] for code in QUOTA_CODES):
+            kept.append(("x-should-retry", "false"))
         return httpx2.Response(answer.status, headers=kept, content=body, request=request)
 
     def _open(self, scheme: str) -> aiohttp.ClientSession:
@@ -88,6 +118,7 @@ class AioClient(httpx2.AsyncClient):
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=bool(getproxies()),
+            auto_decompress=False,  # it knows no limit
         )
         return self._session
 
@@ -97,6 +128,37 @@ class AioClient(httpx2.AsyncClient):
             await self._session.close()
             self._session = None
         await super().aclose()
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    """The body, unpacked. Raises `Unusable` as soon as it is too large."""
+    packing = answer.headers.get("Content-Encoding", "identity").strip().lower()
+    if packing not in _PACKINGS | _PLAIN:
+        raise Unusable(f"a reply packed as {packing[:20]!r}, which nobody asked for")
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32) if packing in _PACKINGS else None
+    parts: list[bytes] = []
+    taken = size = 0
+    async for chunk in answer.content.iter_any():
+        taken += len(chunk)
+        part = unpacker.decompress(chunk, MOST_BYTES + 1 - size) if unpacker else chunk
+        size += len(part)
+        if max(size, taken) > MOST_BYTES:
+            raise Unusable(f"more than {MOST_BYTES // 1_000_000} MB", too_large=True)
+        parts.append(part)
+    if unpacker is not None and parts and not unpacker.eof:
+        raise Unusable("a packed reply that is cut off")
+    return b"".join(parts)
+
+
+def _told(error: Exception, request: httpx2.Request) -> Exception:
+    """The error as the SDK knows it."""
+    if isinstance(error, TimeoutError):
+        return httpx2.ReadTimeout(str(error), request=request)
+    if isinstance(error, aiohttp.ClientConnectionError):
+        return httpx2.ConnectError(str(error), request=request)
+    if isinstance(error, aiohttp.ClientResponseError | zlib.error):
+        return Unusable("something that is not HTTP as it should be")
+    return httpx2.ReadError(str(error), request=request)
 
 
 def connect(base_url: str, api_key: str, retries: int) -> openai.AsyncOpenAI:
@@ -130,4 +192,4 @@ def _close_all() -> None:
             concurrent.futures.wait([closing], timeout=1)
 
 
-__all__ = ["AioClient", "connect", "release"]
+__all__ = ["MOST_BYTES", "AioClient", "Unusable", "connect", "release"]

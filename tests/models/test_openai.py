@@ -18,14 +18,17 @@ from rlm_kernel import RLM
 from rlm_kernel.errors import (
     BadReply,
     ConfigError,
+    ContextTooLong,
     KeyRejected,
     ModelError,
     ModelNotFound,
     RateLimited,
+    ReplyRefused,
     RequestRejected,
     RLMError,
     ServerFailed,
     ServerUnreachable,
+    TimedOut,
 )
 from rlm_kernel.models import OpenAIModel, Reply, Request
 from rlm_kernel.trace import Message, Usage
@@ -214,7 +217,7 @@ def test_the_openai_api_without_a_key_is_refused_at_once() -> None:
         (403, KeyRejected, "Set OPENAI_API_KEY to a valid key"),
         (404, ModelNotFound, "%rlm models lists what it has"),
         (400, RequestRejected, "too long"),
-        (413, RequestRejected, "too long"),
+        (413, ContextTooLong, "Ask with less text at a time"),
     ],
 )
 def test_an_error_of_the_request_is_typed_and_not_tried_again(
@@ -287,15 +290,21 @@ def test_a_server_that_is_down_is_unreachable() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [Answer(silent=True), Answer(body=chat("Hello."), drip=0.05), error(429, "wait", {"Retry-After": "60"})],
-    ids=["silent", "dripping", "asks for a long wait"],
+    ("answer", "kind"),
+    [
+        (Answer(silent=True), TimedOut),
+        (Answer(body=chat("Hello."), drip=0.05), TimedOut),
+        (error(429, "wait", {"Retry-After": "60"}), RateLimited),
+        (error(503, "wait", {"Retry-After": "60"}), ServerFailed),
+    ],
+    ids=["silent", "dripping", "limits for long", "is busy for long"],
 )
-def test_the_deadline_covers_the_whole_request(answer: Answer) -> None:
+def test_the_deadline_covers_the_whole_request(answer: Answer, kind: type[ModelError]) -> None:
     started = time.monotonic()
-    with ChatServer([answer]) as server, pytest.raises(ServerUnreachable, match=r"within 0\.4 s") as caught:
+    with ChatServer([answer]) as server, pytest.raises(kind, match=r"within 0\.4 s") as caught:
         ask(server, request(seconds=0.4))
     assert time.monotonic() - started < 1.5
+    assert type(caught.value) is kind
     assert "--request-seconds" in str(caught.value)
 
 
@@ -348,7 +357,7 @@ def test_an_error_says_what_came_instead_of_a_reply() -> None:
     assert "is not a chat completion: '<!doctype html>" in str(
         refused(BadReply, [Answer(body=USELESS["an HTML page"])] * 2)
     )
-    assert "empty reply: I will not." in str(refused(BadReply, [Answer(body=USELESS["a refusal"])] * 2))
+    assert "empty reply: I will not." in str(refused(ReplyRefused, [Answer(body=USELESS["a refusal"])] * 2))
     cut_off = Answer(body=chat("", finish_reason="length"))
     assert "empty reply (finish reason length)" in str(refused(BadReply, [cut_off] * 2))
 
