@@ -126,7 +126,7 @@ def _closing(lines: list[str], start: int, fence: str) -> Iterator[int]:
 
 def _code(lines: list[str], opened: re.Match[str]) -> str:
     first = [opened["rest"]] if opened["rest"] else []
-    code = "\n".join(first + lines)
+    code = "\n".join(first + lines).removeprefix("\ufeff")
     return textwrap.dedent(code).strip("\n") if opened["indent"] else code.strip("\n")
 
 

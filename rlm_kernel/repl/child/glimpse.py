@@ -18,19 +18,24 @@ _ITEMS = 3
 _DEPTH = 2
 
 
-def glimpse(value: Any, depth: int = _DEPTH) -> str:
-    """The value as a short text: `Point(x=1, y=2)`, `[1, 2, 3, … 97 more]`."""
+def glimpse(value: Any, depth: int = _DEPTH, *, plain: bool = False) -> str:
+    """The value as a short text: `Point(x=1, y=2)`, `[1, 2, 3, … 97 more]`; `<Point>` when only the plain is to show."""
     kind = type(value)
     if kind in _PLAIN:
         return brief(value, 60)
     if not depth:
         return "…"
     if kind is dict:
-        parts = [f"{glimpse(key, 0)}: {glimpse(item, depth - 1)}" for key, item in _first(value.items())]
+        parts = [
+            f"{glimpse(key, 0)}: {glimpse(item, depth - 1, plain=plain)}"
+            for key, item in _first(value.items())
+        ]
         return _joined("{}", parts, len(value))
     if kind in _MARKS:
-        return _joined(_MARKS[kind], [glimpse(item, depth - 1) for item in _first(value)], len(value))
-    return _instance(value, depth)
+        return _joined(
+            _MARKS[kind], [glimpse(item, depth - 1, plain=plain) for item in _first(value)], len(value)
+        )
+    return f"<{type_name(value)}>" if plain else _instance(value, depth)
 
 
 def _instance(value: Any, depth: int) -> str:

@@ -25,19 +25,18 @@ SETTLE_SECONDS = 0.02
 class Lane:
     """One strand of a block."""
 
-    def __init__(self, name: str = "") -> None:
+    def __init__(self, name: str = "", root: Lane | None = None, *, block: str = "") -> None:
         self.name = name
+        self.root = root or self
+        self.block = block
+        self.unfinished = ""  # the line it is writing after its block has ended
         self._started = 0
         self._settled = threading.Event()
 
     def child(self) -> Lane:
         """The lane of the next thread or task that this one starts."""
         self._started += 1
-        return Lane(f"{self.name}.{self._started}".removeprefix("."))
-
-    def restart(self) -> None:
-        """Numbers from 1 again."""
-        self._started = 0
+        return Lane(f"{self.name}.{self._started}".removeprefix("."), self.root, block=self.block)
 
     def owe(self) -> threading.Event:
         """An event that is set when what the lane is answered now has taken effect: it asks again, or ends."""
@@ -70,19 +69,30 @@ class _Here(threading.local):
     in_pool = False
 
 
+class _Now:
+    """The block that runs, or ran last."""
+
+    block = Lane()
+
+
 _here = _Here()
-_block = Lane()
 
 
-def begin_block() -> None:
+def begin_block(name: str) -> None:
     """Starts numbering anew; whatever the block before was answered has taken effect."""
-    _block.settle()
-    _block.restart()
+    _Now.block.settle()
+    _Now.block = Lane(block=name)
 
 
 def current() -> Lane:
     """The lane of the calling thread."""
-    return _here.lane or _block
+    return _here.lane or _Now.block
+
+
+def outlived() -> Lane | None:
+    """The lane of the calling thread when the block that it was started in has ended."""
+    lane = _here.lane
+    return lane if lane is not None and lane.root is not _Now.block else None
 
 
 def install() -> None:
@@ -137,4 +147,4 @@ def _run(lane: Lane, work: Callable[..., Any], args: tuple[Any, ...], kwargs: di
         _here.lane = None
 
 
-__all__ = ["SETTLE_SECONDS", "Lane", "Turnstile", "begin_block", "current", "install"]
+__all__ = ["SETTLE_SECONDS", "Lane", "Turnstile", "begin_block", "current", "install", "outlived"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import io
 import linecache
 import os
 import signal
@@ -18,10 +17,14 @@ import traceback
 import types
 
 from rlm_kernel.repl.child import lanes
+from rlm_kernel.repl.child.pristine import Pristine
+from rlm_kernel.repl.child.refused import explain, no_input, refuse_processes
 from rlm_kernel.repl.child.rich import Gallery
 from rlm_kernel.repl.child.scaffold import FILE_PREFIX, Scaffold, Submitted
+from rlm_kernel.repl.child.streams import Streams
 from rlm_kernel.repl.child.values import pack_values
 from rlm_kernel.repl.child.variables import changes, glance, own_names
+from rlm_kernel.text import cut
 
 TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
@@ -29,9 +32,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_ANSWER = 16_000_000
-_BUILTINS = dict(vars(builtins))
 _OURS = os.path.dirname(__file__)
-_STREAMS = {1: os.dup(1), 2: os.dup(2)}
 
 
 class Namespace:
@@ -44,25 +45,31 @@ class Namespace:
         self._variables = module.__dict__
         self._scaffold = scaffold
         scaffold.install(self._variables)
+        refuse_processes()
         self._hidden = self._scaffold.names
         self._glance = glance(self._variables, self._hidden)
         self._gallery = Gallery()
         # A builtin, not a name of the contract: code written for notebooks calls it, and may well define its own.
-        self._builtins = {**_BUILTINS, "display": self._gallery.display}
+        self._pristine = Pristine({"display": self._gallery.display, "input": no_input})
+        self._streams = Streams()
         self._running = False
 
     def run(self, code: str, name: str) -> dict[str, Any]:
         """What the block named `name` did, as the fields of a `done` frame."""
-        self._prepare()
+        self._prepare(name)
         started = time.monotonic()
         error = self._execute(code, name)
         if error is None or error["type"] != "KeyboardInterrupt":  # one that was stopped has no time to draw
-            interrupted = self._guarded(self._gallery.finish)
-            error = error or interrupted
-        notes = self._scaffold.restore()
-        answer = self._submission(error, notes)
+            error = self._guarded(self._gallery.finish) or error
+        notes = self._notes
+        notes += self._scaffold.restore()
+        answer = {"ready": False, "content": "", "how": ""}
+        stopped = self._guarded(lambda: answer.update(self._submission(error, notes)))
+        if stopped:
+            self._scaffold.answer.update(content="", ready=False)
+            notes.append("`answer` took too long to be shown as text and was emptied. Submit a text.")
         return {
-            "error": error,
+            "error": stopped or error,
             "answer": answer,
             "variables": self._changes(),
             "names": sorted(self._glance),
@@ -78,13 +85,12 @@ class Namespace:
         wanted = own if names is None else {name: own[name] for name in names if name in own}
         return pack_values(wanted, budget_bytes)
 
-    def _prepare(self) -> None:
-        vars(builtins).update(self._builtins)
+    def _prepare(self, name: str) -> None:
+        self._notes = self._pristine.restore()  # a thread of the block before may have gone on
+        self._variables["__builtins__"] = builtins
         self._gallery.renew()
-        lanes.begin_block()
-        for number, saved in _STREAMS.items():
-            os.dup2(saved, number)
-        sys.stdout, sys.stderr = _stream(1), _stream(2)
+        lanes.begin_block(name)
+        self._streams.renew()
         signal.signal(signal.SIGINT, self._on_interrupt)
         os.makedirs(self._workdir, exist_ok=True)
         os.chdir(self._workdir)
@@ -98,17 +104,26 @@ class Namespace:
         linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
         return self._guarded(lambda: _run(code, name, self._variables, self._gallery.add))
 
-    def _guarded(self, work: Callable[[], None]) -> dict[str, str] | None:
+    def _guarded(self, work: Callable[[], object]) -> dict[str, str] | None:
+        """What the work raised, as data. It can be interrupted, and so can an error that is slow to say what it is."""
+        error = self._raised(work)
+        if error is None or isinstance(error, Submitted):
+            return None
+        told: list[dict[str, str]] = []
+        stopped = self._raised(lambda: told.append(_error(error)))
+        return told[0] if told else _error(stopped or error, said="<unprintable>")
+
+    def _raised(self, work: Callable[[], object]) -> BaseException | None:
         try:
             self._running = True
-            work()
-        except Submitted:
-            return None
+            try:
+                work()
+            finally:
+                self._running = False
+                self._notes += self._pristine.restore()
+                self._streams.flush()
         except BaseException as error:  # noqa: BLE001 - whatever the model's code raises is data for the model
-            return _error(error)
-        finally:
-            self._running = False
-            _flush()
+            return error
         return None
 
     def _changes(self) -> dict[str, Any]:
@@ -120,9 +135,10 @@ class Namespace:
         self._scaffold.how = ""
         content = answer.get("content")
         text = "" if content is None else _text(content, notes)
+        size, text = len(text), cut(text, MAX_ANSWER)
         if not _true(answer.get("ready")):
             return {"ready": False, "content": text, "how": ""}
-        problem = _problem(error, text)
+        problem = _problem(error, text, size)
         if problem:
             answer["ready"] = False
             notes.append(problem)
@@ -130,7 +146,11 @@ class Namespace:
 
 
 def _run(code: str, name: str, variables: dict[str, Any], show: Callable[[Any], None]) -> None:
-    tree = ast.parse(code, name)
+    try:
+        tree = ast.parse(code, name)
+    except SyntaxError as error:
+        explain(error)
+        raise
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     _evaluate(compile(tree, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), variables)
     if isinstance(last, ast.Expr):
@@ -150,16 +170,21 @@ def _evaluate(code: types.CodeType, variables: dict[str, Any]) -> Any:
     return value
 
 
-def _error(error: BaseException) -> dict[str, str]:
+def _error(error: BaseException, said: str | None = None) -> dict[str, str]:
+    # First, because `traceback` would swallow an interrupt of it.
+    message = _message(error) if said is None else said
     trace = error.__traceback__
     while trace is not None and not trace.tb_frame.f_code.co_filename.startswith(FILE_PREFIX):
         trace = trace.tb_next
     report = traceback.TracebackException(type(error), error, trace, limit=-12)
-    theirs = [frame for frame in report.stack if not frame.filename.startswith(_OURS)]
-    report.stack = traceback.StackSummary.from_list(theirs)
+    chain: traceback.TracebackException | None = report
+    while chain is not None:
+        theirs = [frame for frame in chain.stack if not frame.filename.startswith(_OURS)]
+        chain.stack = traceback.StackSummary.from_list(theirs)
+        chain = chain.__cause__ or chain.__context__
     return {
         "type": type(error).__qualname__,
-        "message": _message(error),
+        "message": message,
         "traceback": "".join(report.format()),
     }
 
@@ -167,11 +192,13 @@ def _error(error: BaseException) -> dict[str, str]:
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 - an exception's __str__ is the model's code too
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - an exception's __str__ is the model's code too
         return "<unprintable>"
 
 
-def _problem(error: dict[str, str] | None, text: str) -> str:
+def _problem(error: dict[str, str] | None, text: str, size: int) -> str:
     if error is not None:
         return (
             "The block raised after `answer` was marked ready, so the answer was not submitted. "
@@ -179,8 +206,8 @@ def _problem(error: dict[str, str] | None, text: str) -> str:
         )
     if not text.strip():
         return '`answer["ready"]` was set while `answer["content"]` is empty: nothing was submitted.'
-    if len(text) > MAX_ANSWER:
-        return f"The answer has {len(text):,} characters; at most {MAX_ANSWER:,} can be submitted."
+    if size > MAX_ANSWER:
+        return f"The answer has {size:,} characters; at most {MAX_ANSWER:,} can be submitted."
     return ""
 
 
@@ -188,8 +215,10 @@ def _text(content: Any, notes: list[str]) -> str:
     if isinstance(content, str):
         return str.__str__(content)
     try:
-        return str(content)
-    except Exception as error:  # noqa: BLE001 - the content may be any object of the model's making
+        return str.__str__(str(content))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the content may be any object of the model's making
         notes.append(f'`answer["content"]` cannot be shown as text: {type(error).__name__}. Submit a text.')
         return ""
 
@@ -197,22 +226,10 @@ def _text(content: Any, notes: list[str]) -> str:
 def _true(value: Any) -> bool:
     try:
         return bool(value)
-    except Exception:  # noqa: BLE001 - as above: a numpy array has no truth value, say
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - as above: a numpy array has no truth value, say
         return True
-
-
-def _stream(number: int) -> io.TextIOWrapper:
-    raw = io.FileIO(number, "w", closefd=False)
-    buffered = io.BufferedWriter(raw)
-    return io.TextIOWrapper(buffered, encoding="utf-8", errors="backslashreplace", line_buffering=True)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (ValueError, OSError, AttributeError):
-            continue  # the block closed or replaced it; the next block gets a new one
 
 
 __all__ = ["Namespace"]

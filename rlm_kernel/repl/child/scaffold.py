@@ -12,9 +12,10 @@ import types
 
 from rlm_kernel.errors import ContextError
 from rlm_kernel.repl.child import lanes
+from rlm_kernel.repl.child.fingerprint import fingerprint
 from rlm_kernel.repl.child.foresight import Foresight
 from rlm_kernel.repl.child.link import Link
-from rlm_kernel.repl.describe import describe
+from rlm_kernel.repl.describe import describe, length_of, type_name
 from rlm_kernel.repl.routes import encode
 
 TYPE_CHECKING = False  # typing itself is slow to import
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 FILE_PREFIX = "<rlm:"
 NO_CONTEXT = object()
+_CHANGED = (
+    "`context` was changed in place. It is your copy, the user's own data is as it was; from now on your code, and "
+    "children that are given `context`, see the change. Keep results in variables of your own."
+)
 
 
 class SubcallError(Exception):
@@ -47,6 +52,8 @@ class Scaffold:
     def __init__(self, link: Link, context: Any) -> None:
         self._link = link
         self._context = context
+        self._mark = fingerprint(context)
+        self._changed = False
         self.plain_children = False
         self.foresight = Foresight()
         self._namespace: dict[str, Any] = {}
@@ -77,7 +84,7 @@ class Scaffold:
 
     def restore(self) -> list[str]:
         """Puts every name back; the notes say which ones the block had changed."""
-        notes = []
+        notes = self._look_at_context()
         for name, value in self._names.items():
             found = self._namespace.get(name, NO_CONTEXT)
             if found is value:
@@ -92,10 +99,17 @@ class Scaffold:
                 )
         return notes
 
+    def _look_at_context(self) -> list[str]:
+        mark = fingerprint(self._context)
+        if mark == self._mark:
+            return []
+        self._mark, self._changed = mark, True
+        return [_CHANGED]
+
     def _adopt(self, found: Any) -> list[str]:
-        if isinstance(found, dict):
+        if issubclass(type(found), dict):
             self.answer.clear()
-            self.answer.update(found)
+            self.answer.update(dict.items(found))  # whatever methods a class of the model's making has
             return []
         if found is NO_CONTEXT:
             return ["`answer` was deleted and has been put back."]
@@ -127,11 +141,7 @@ class Scaffold:
     def show_vars(self) -> str:
         """Your variables with their types and sizes."""
         own = [name for name in self._namespace if name not in self._names and not name.startswith("_")]
-        lines = []
-        for name in own:
-            card = describe(self._namespace[name], name)
-            size = "" if card["length"] is None else f", length {card['length']:,}"
-            lines.append(f"{name}: {card['type']}{size}")
+        lines = [f"{name}: {_summary(self._namespace[name])}" for name in own]
         return Text("\n".join(lines) or "no variables yet")
 
     def final(self, value: Any) -> None:
@@ -201,7 +211,7 @@ class Scaffold:
     def _pack(self, context: Any) -> tuple[dict[str, Any] | None, bytes]:
         if context is NO_CONTEXT:
             return None, b""
-        if context is self._context:
+        if context is self._context and not self._changed:
             return {"inherit": True}, b""
         try:
             route, chunks = encode(context)
@@ -209,6 +219,16 @@ class Scaffold:
             raise TypeError(str(error)) from None
         blob = b"".join(chunks)
         return {"route": route, "size": len(blob), "card": describe(context)}, blob
+
+
+def _summary(value: Any) -> str:
+    try:
+        length = length_of(value)
+        return type_name(value) + ("" if length is None else f", length {length:,}")
+    except KeyboardInterrupt:
+        raise  # the block's time is over
+    except BaseException:  # noqa: BLE001 - its class and its length are the model's code
+        return "<unprintable>"
 
 
 def _check_prompt(prompt: Any, function: str, what: str) -> None:

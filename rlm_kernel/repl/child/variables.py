@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import types
 
+from rlm_kernel.repl.child.fingerprint import fingerprint
+from rlm_kernel.repl.child.glimpse import glimpse
 from rlm_kernel.repl.describe import brief, length_of, preview, type_name
 from rlm_kernel.text import cut
 
@@ -13,9 +15,12 @@ if TYPE_CHECKING:
 
 MAX_VARIABLES = 200
 _HIDDEN = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
-_PLAIN = (str, bytes, int, float, bool, list, tuple, dict, set, frozenset, type(None))
+_PLAIN = (str, bytes, int, float, bool, type(None))
+_CONTAINERS = (list, tuple, dict, set, frozenset)
 
-Glance = tuple[int, str, str, str]
+_MARKED = 100
+
+Glance = tuple[int, int, str, str, str]
 
 
 def own_names(namespace: dict[str, Any], hidden: frozenset[str]) -> list[str]:
@@ -26,7 +31,7 @@ def own_names(namespace: dict[str, Any], hidden: frozenset[str]) -> list[str]:
 
 
 def glance(namespace: dict[str, Any], hidden: frozenset[str]) -> dict[str, Glance]:
-    """Identity, type, size and preview of each variable of the block's own."""
+    """Identity, fingerprint, type, size and preview of each variable of the block's own."""
     return {name: _look(namespace[name]) for name in own_names(namespace, hidden)[:MAX_VARIABLES]}
 
 
@@ -42,12 +47,22 @@ def changes(before: dict[str, Glance], after: dict[str, Glance]) -> dict[str, An
 
 
 def _look(value: Any) -> Glance:
-    # The repr of a stranger may be slow or long, so only plain values show one.
+    # Nobody limits the time of this, so a class that the model wrote is asked for nothing.
+    kind = type(value)
     try:
-        text = preview(value, 120) if isinstance(value, _PLAIN) else ""
-        return id(value), type_name(value), _size(value), text
-    except BaseException:  # noqa: BLE001 - its properties and its class are the model's code
-        return id(value), "object", "", ""
+        if any(base.__module__ == "__main__" for base in kind.__mro__):
+            return id(value), 0, type_name(value), "", ""
+        if kind in _CONTAINERS:
+            return (
+                id(value),
+                fingerprint(value, _MARKED),
+                type_name(value),
+                _size(value),
+                glimpse(value, plain=True),
+            )
+        return id(value), 0, type_name(value), _size(value), preview(value, 120) if kind in _PLAIN else ""
+    except BaseException:  # noqa: BLE001 - its properties and its class are anybody's code
+        return id(value), 0, "object", "", "<unprintable>"
 
 
 def _size(value: Any) -> str:
@@ -61,7 +76,7 @@ def _size(value: Any) -> str:
 
 
 def _variable(name: str, look: Glance) -> dict[str, str]:
-    _, kind, size, text = look
+    _, _, kind, size, text = look
     return {"name": name, "type": kind, "size": size, "preview": text}
 
 
