@@ -113,7 +113,9 @@ class RlmCall:
             max_output_tokens=settings.max_output_tokens,
             seconds=settings.request_seconds,
         )
-        reply = await self._means.ask(request, self._past, beyond_limits=bool(last))
+        reply = self._means.recorder.clean(
+            await self._means.ask(request, self._past, beyond_limits=bool(last))
+        )
         self._history.append(Message(role="assistant", content=reply.text))
         return reply
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rlm_kernel.engine import prompts
 from rlm_kernel.engine.blocks import Parsed
@@ -99,8 +99,9 @@ class Rounds:
         async def serve(batch: SubcallBatch) -> Sequence[SubcallResult]:
             if last:
                 raise LimitExceeded("no sub-calls in the last turn", limit="last turn", used=0, allowed=0)
-            return await self._means.subcalls.serve(batch, number)
+            return clean(await self._means.subcalls.serve(self._without_secrets(batch), number))
 
+        clean = self._means.recorder.clean
         repl, name = self._means.repl, f"<rlm:{self._spec.id}.{turn} block {number}>"
         plain = self._means.subcalls.are_plain(number)
         work = asyncio.ensure_future(
@@ -123,14 +124,21 @@ class Rounds:
                 # Said again and again: a worker that is just being replaced does not hear it the first time.
                 repl.stop(then[1] if then else self._why_cut())
                 await asyncio.wait((work,), timeout=0.1)
-            result = work.result()
+            result = clean(work.result())
         except asyncio.CancelledError:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
             error = ErrorInfo(type="Interrupted", message="the run was interrupted while this block ran")
-            self._record(turn, number, decided, repl.partial(), error)
+            self._record(turn, number, decided, clean(repl.partial()), error)
             raise
         return result, self._record(turn, number, decided, result, result.error)
+
+    def _without_secrets(self, batch: SubcallBatch) -> SubcallBatch:
+        # Before anything is made of it, so that it is found again in the record, which has it without them.
+        cleaned = self._means.recorder.clean(tuple(request.prompt for request in batch.requests))
+        pairs = zip(batch.requests, cleaned, strict=True)
+        requests = [each if each.prompt is prompt else replace(each, prompt=prompt) for each, prompt in pairs]
+        return replace(batch, requests=tuple(requests))
 
     async def _until(self, work: asyncio.Future[BlockResult], seconds: float | None) -> None:
         """Returns when the block is done, or has to be ended: after so many seconds, or as soon as the run's are over."""

@@ -33,6 +33,7 @@ class CachedModel:
         self.name = model.name
         self.mode = model.mode
         self.base_url: str | None = getattr(model, "base_url", None)
+        self.secrets: tuple[str, ...] = getattr(model, "secrets", ())
         self.cache = cache
         self._model = model
         self._asked: Counter[str] = Counter()

@@ -13,6 +13,7 @@ class RenamedModel:
         self.name = name
         self.mode = model.mode
         self.base_url: str | None = getattr(model, "base_url", None)
+        self.secrets: tuple[str, ...] = getattr(model, "secrets", ())
 
     async def reply(self, request: Request) -> Reply:
         """The reply of the model behind it. Raises `ModelError`."""

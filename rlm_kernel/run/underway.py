@@ -14,7 +14,7 @@ from pathlib import Path
 from rlm_kernel.engine.engine import Engine, Job
 from rlm_kernel.engine.gate import Place
 from rlm_kernel.engine.thread import submit, tell
-from rlm_kernel.trace import SUFFIX, Decision, Recorder, Trace
+from rlm_kernel.trace import SUFFIX, Decision, Recorder, Redactor, Trace, environment_secrets
 
 
 class Underway:
@@ -51,7 +51,8 @@ class Underway:
         return self._engine is not None and self._engine.gate.decide(place, decision, code)
 
     async def _work(self, path: Path | None) -> None:
-        recorder = Recorder(self.trace, path, lazy=self._job.model.mode == "replayed")
+        lazy = self._job.model.mode == "replayed"
+        recorder = Recorder(self.trace, path, lazy=lazy, redactor=_redactor(self._job))
         async with _cached(self._job, path, self.trace) as job:
             try:
                 self._engine = Engine(job, recorder)
@@ -87,10 +88,18 @@ async def _cached(job: Job, path: Path | None, trace: Trace) -> AsyncIterator[Jo
         await cache.close()
 
 
+def _redactor(job: Job) -> Redactor:
+    """What takes the keys of the run's models, and whatever else of this process looks like a secret, out of its trace."""
+    edit = job.plan.edit
+    models = (job.model, job.sub_model, edit.model if edit else None)
+    keys = {key for model in models for key in getattr(model, "secrets", ())}
+    return Redactor(keys | environment_secrets(os.environ))
+
+
 def new_id(name: str) -> str:
     """The id of a run that begins now, over a context of that name."""
     word = "".join(letter if letter.isalnum() else "-" for letter in name)[:30].strip("-") or "run"
-    return f"{word}-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
+    return f"{word}-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{os.urandom(4).hex()}"
 
 
 def _trace_path(folder: Path, run_id: str) -> Path:
