@@ -6,7 +6,6 @@ import asyncio
 import os
 import zlib
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -22,9 +21,10 @@ from rlm_kernel.engine.spec import CallSpec, Outcome
 from rlm_kernel.engine.subcalls import Subcalls
 from rlm_kernel.errors import NotReached, RLMError
 from rlm_kernel.models import Model, Reply, Request
-from rlm_kernel.repl.base import Repl, SubcallResult
+from rlm_kernel.repl.base import SubcallResult
 from rlm_kernel.repl.pack import Packed
-from rlm_kernel.repl.worker import WorkerRepl
+from rlm_kernel.repl.repls import Repls
+from rlm_kernel.repl.terms import Terms
 from rlm_kernel.trace import (
     CallFinished,
     CallKind,
@@ -41,10 +41,11 @@ from rlm_kernel.trace import (
 class Job:
     """What a run is started with. `model` answers rlm calls, `sub_model` plain requests.
 
-    The root is of that `kind`, asks `root_model`, and its prompt may be its context; `names` are the models that its
-    code asks for where it names none: all by default those of the models. `plan` says what is done again of which
-    record, and `then` are the settings that what is done again had; `origin` says so in the trace, `seed` is where
-    chance starts from. Setting `hurry`, on the loop thread, makes the root take its one last turn with what it has, at once.
+    Its code runs under `terms`. The root is of that `kind`, asks `root_model`, and its prompt may be its context; `names`
+    are the models that its code asks for where it names none: all by default those of the models. `plan` says what is
+    done again of which record, and `then` are the settings that what is done again had; `origin` says so in the trace,
+    `seed` is where chance starts from. Setting `hurry`, on the loop thread, makes the root take its one last turn with
+    what it has, at once.
     """
 
     run_id: str
@@ -53,6 +54,7 @@ class Job:
     model: Model
     sub_model: Model
     settings: Settings
+    terms: Terms
     version: str
     kind: CallKind = "rlm"
     names: tuple[str, str] | None = None
@@ -65,26 +67,17 @@ class Job:
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-MakeRepl = Callable[[CallSpec, Settings, int], Repl]
-
-
-def worker(spec: CallSpec, settings: Settings, seed: int) -> Repl:
-    """A worker process for that call."""
-    seed = zlib.crc32(spec.id.encode(), seed % 2**32)  # siblings that draw samples are to draw different ones
-    return WorkerRepl(spec.packed, block_seconds=settings.block_seconds, seed=seed)
-
-
 class Engine:
     """Runs one job. Make and use it on the loop thread."""
 
-    def __init__(self, job: Job, recorder: Recorder, *, make_repl: MakeRepl = worker) -> None:
+    def __init__(self, job: Job, recorder: Recorder) -> None:
         self._job = job
         self._settings = job.settings
         self._recorder = recorder
         self._ledger = Ledger(job.settings)
         self._asker = Asker(job.settings, self._ledger, recorder)
         self.gate = Gate(recorder, self._ledger, closed=job.settings.step)
-        self._make_repl = make_repl
+        self._repls = Repls(job.terms, job.context, block_seconds=job.settings.block_seconds)
         seed = job.settings.seed if job.seed is None else job.seed
         self._seed = int.from_bytes(os.urandom(4)) if seed is None else seed
         self._names = job.names or (job.model.name, job.sub_model.name)
@@ -106,6 +99,8 @@ class Engine:
         except Exception as error:
             self._recorder.record(RunFinished(status="failed", error=error_info(error)))
             raise
+        finally:
+            await self._repls.close()
         self._recorder.record(RunFinished(status=outcome.status, answer=outcome.answer))
 
     def _root(self) -> CallSpec:
@@ -192,8 +187,10 @@ class Engine:
 
     async def _rlm(self, spec: CallSpec) -> Outcome:
         async with self._places[spec.depth]:
+            # Siblings that draw samples are to draw different ones.
+            seed = zlib.crc32(spec.id.encode(), self._seed % 2**32)
             means = Means(
-                repl=self._make_repl(spec, self._settings, self._seed),
+                repl=self._repls.make(spec.packed, seed=seed),
                 ask=self._ask,
                 subcalls=Subcalls(
                     spec,
@@ -243,7 +240,7 @@ class Engine:
                 started=datetime.now(UTC).isoformat(timespec="seconds"),
                 version=job.version,
                 mode=job.model.mode,
-                isolation=WorkerRepl.isolation,
+                isolation=job.terms.isolation,
                 settings={
                     **job.settings.recorded(),
                     "model": self._names[0],
@@ -257,4 +254,4 @@ class Engine:
         )
 
 
-__all__ = ["Engine", "Job", "MakeRepl", "worker"]
+__all__ = ["Engine", "Job"]

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rlm_kernel.errors import ConfigError
+from rlm_kernel.repl.isolation import obtain
+from rlm_kernel.repl.terms import Terms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,14 @@ class Settings:
     """Tokens of one reply; left to the server when None."""
     seed: int | None = None
     """Where chance starts from in the model's code (`random`, numpy's global generator); drawn when None."""
+    isolation: str = "auto"
+    """How model code is kept apart from its owner: `auto` (guarded where the system can, else a plain worker, which the
+    run says), `strict` (guarded or nothing), `worker`, `bwrap`, `inline` (in this process, without protection), or
+    `kernel:NAME`."""
+    memory_mb: int | None = None
+    """Megabytes of a worker beside its context; half of what the machine has when None."""
+    readable: tuple[str, ...] = ()
+    """Files and folders that guarded code may read, beside what is installed."""
     step: bool = False
     """Hold each block for a person, who runs, changes or skips it."""
     cache: bool = False
@@ -61,13 +71,26 @@ class Settings:
             _at_least(self, name, 1e-9)
         for name in ("max_calls", "max_depth", "seed", "temperature"):
             _at_least(self, name, 0)
+        _at_least(self, "memory_mb", 64)
         for name in ("max_tokens", "max_seconds", "max_output_tokens"):
             _at_least(self, name, 1e-9)
         _at_least(self, "output_chars", 200)
+        if isinstance(self.readable, str) or not all(isinstance(path, str) for path in self.readable):
+            raise ConfigError(
+                f"readable takes paths in a tuple, not {self.readable!r}: readable=('data',)", setting="readable"
+            )
+        object.__setattr__(self, "readable", tuple(self.readable))
 
     def recorded(self) -> dict[str, Any]:
         """The options as the trace keeps them: every one but the trace's own place."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "trace_dir"}
+        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        del options["trace_dir"]
+        return {**options, "readable": list(self.readable)}
+
+
+def terms_of(settings: Settings) -> Terms:
+    """What the workers of a run with those settings are started under here. Raises `ConfigError`."""
+    return obtain(settings.isolation, memory_mb=settings.memory_mb, readable=settings.readable)
 
 
 def _at_least(settings: Settings, name: str, least: float) -> None:
@@ -81,4 +104,4 @@ def _at_least(settings: Settings, name: str, least: float) -> None:
         raise ConfigError(f"{name} must be {wanted}, not {value!r}", setting=name)
 
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "terms_of"]

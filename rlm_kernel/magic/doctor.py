@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from rlm_kernel.engine.thread import submit
 from rlm_kernel.errors import RLMError
 from rlm_kernel.models.openai import DEFAULT_BASE_URL, origin
-from rlm_kernel.repl.worker import WorkerRepl
+from rlm_kernel.repl.isolation import obtain
+from rlm_kernel.repl.repls import Repls
 from rlm_kernel.text import cut, visible
 from rlm_kernel.version import __version__
 
@@ -73,11 +74,13 @@ def _worker(magics: RlmMagics) -> Iterator[str]:
 
 
 async def _try_worker() -> None:
-    repl = WorkerRepl(None, block_seconds=10)
+    repls = Repls(obtain("auto"), block_seconds=10)
+    repl = repls.make(None, seed=0)
     try:
         await repl.open()
     finally:
         await repl.close()
+        await repls.close()
 
 
 def _traces(magics: RlmMagics) -> Iterator[str]:

@@ -54,6 +54,16 @@ class Drain:
         """Starts a new block's output."""
         self.output = Output()
 
+    def text(self) -> tuple[str, int]:
+        """What the block wrote so far; see `Output.text`."""
+        return self.output.text()
+
+    def close(self) -> None:
+        """Gives the pipe back; nothing more is read."""
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd, self.open = -1, False
+
     def read(self) -> bool:
         """Takes what is there; false when nothing was."""
         try:

@@ -1,94 +1,143 @@
-"""The worker process as the engine holds it: started, spoken to over a socket pair, interrupted, killed.
+"""`ZygoteLauncher` and the workers it starts: forked by a zygote, spoken to over a socket pair, interrupted, killed.
 
-All of it runs on the engine's loop thread, except the wait for a killed process, which a small pool does. A clean
-interpreter, none of the user's environment, a session of its own: a signal meant for the kernel never reaches it, and
-killing its group takes along whatever it started.
+All of it runs on the engine's loop thread, except that a small pool clears away what a worker wrote. A worker has none
+of the user's environment and a session of its own: a signal meant for the kernel never reaches it, and killing its
+group takes along whatever it started.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-from rlm_kernel.errors import ContextError, ProtocolError, ReplError, WorkerLost
-from rlm_kernel.repl.frames import Frame, FrameParser, pack
+from rlm_kernel.errors import ContextError, ProtocolError, WorkerLost
+from rlm_kernel.repl.child.zygote import PRELOADED
+from rlm_kernel.repl.frames import FrameParser, pack
+from rlm_kernel.repl.launcher import Hooks
 from rlm_kernel.repl.output import Drain
 from rlm_kernel.repl.pack import Packed
+from rlm_kernel.repl.terms import Terms
+from rlm_kernel.repl.zygote import Born, Zygote, base_zygote
 
-_ROOT = str(Path(__file__).resolve().parents[2])
-_BOOT = "import sys; sys.path.append({root!r}); from rlm_kernel.repl.child.main import main; main({fd})"
-_ENVIRONMENT = {
-    "MPLBACKEND": "Agg",  # a figure must not look for a screen
-    "PYTHONHASHSEED": "0",  # sets come in the same order when the code runs again
-}
-# As -I isolates, but for the environment, which is ours.
-_ISOLATED = ("-s", "-P", "-X", "utf8")
-_REAPERS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="rlm-reaper")
+PRELOAD_BYTES = 2**20
+"""From this size on a context is loaded once, for all workers."""
+DEATH_SECONDS = 2.0
+_PLAIN = ("none", "text", "bytes", "marshal")  # no import is needed to load them
+_CLEANERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="rlm-cleaner")
+
+
+class ZygoteLauncher:
+    """Workers forked from a zygote. `context` is the root's: the calls that have it share one copy."""
+
+    def __init__(self, terms: Terms, context: Packed | None = None) -> None:
+        self.isolation = terms.isolation
+        self._terms = terms
+        self._context = context
+        self._loading: asyncio.Task[Zygote | None] | None = None
+        self._folder = ""
+
+    async def start(self, hooks: Hooks, context: Packed | None, *, seed: int) -> WorkerProcess:
+        """A new worker; see `Launcher.start`."""
+        holder = await self._holder() if context is not None and context is self._context else None
+        worker = WorkerProcess(hooks, self._make_folder())
+        order = self._terms.order(worker.workdir, context, seed=seed)
+        fds = [context.fd] if context is not None and context.fd >= 0 else []
+        if holder is not None:
+            order, fds = {**order, "route": PRELOADED}, []
+        try:
+            await worker.begin(holder or await self.base(), order, fds)
+        except BaseException:
+            await worker.close()
+            raise
+        return worker
+
+    async def close(self) -> None:
+        """Ends the process that holds the context."""
+        if self._loading is not None:
+            self._loading.cancel()
+            (holder,) = await asyncio.gather(self._loading, return_exceptions=True)
+            if isinstance(holder, Zygote):
+                holder.close()
+            _clear(self._folder)
+
+    async def base(self) -> Zygote:
+        """A zygote without a context."""
+        return await base_zygote()
+
+    def _make_folder(self) -> str:
+        return tempfile.mkdtemp(prefix="rlm-")
+
+    async def _holder(self) -> Zygote | None:
+        """The zygote that has the context; none where each worker loads it by itself."""
+        context = self._context
+        assert context is not None
+        if context.route in _PLAIN and context.size < PRELOAD_BYTES:
+            return None
+        lost = self._loading is not None and self._loading.done() and not _alive(self._loading)
+        if self._loading is None or lost:
+            self._loading = asyncio.create_task(self._load(context))
+        return await asyncio.shield(self._loading)
+
+    async def _load(self, context: Packed) -> Zygote | None:
+        self._folder = self._folder or self._make_folder()
+        base = await self.base()
+        holder, said = await base.load(self._terms.order(self._folder, context, seed=0), context.fd)
+        if said["op"] == "broken":
+            raise broken_context(said["message"], context.card.type)
+        return holder
 
 
 class WorkerProcess(asyncio.Protocol):
-    """One worker. `on_frame` gets every frame it sends; `on_lost` is called once when it is gone."""
+    """One worker; see `Process`."""
 
-    def __init__(
-        self, on_frame: Callable[[Frame], None], on_lost: Callable[[WorkerLost], None], flood: int
-    ) -> None:
-        self._on_frame = on_frame
-        self._on_lost = on_lost
+    stdout: Drain
+    stderr: Drain
+
+    def __init__(self, hooks: Hooks, workdir: str) -> None:
+        self.workdir = workdir
+        self._hooks = hooks
         self._parser = FrameParser()
         self._loop = asyncio.get_running_loop()
+        self._dead: asyncio.Future[int | None] = self._loop.create_future()
         self._transport: asyncio.Transport | None = None
+        self._zygote: Zygote | None = None
+        self._born: Born | None = None
+        self._drains: list[Drain] = []
         self._closing = False
-        self._flood = flood
-        self.why_killed = ""
+        self._why_killed = ""
 
-    async def start(self, context: Packed | None, *, seed: int) -> None:
-        """Starts the process and sends it its context; it answers with an `opened` or `broken` frame.
-
-        `seed` is where chance starts from.
-        """
-        if sys.platform == "win32":
-            raise ReplError("workers need a POSIX system; on Windows run the notebook's kernel under WSL")
+    async def begin(self, zygote: Zygote, order: dict[str, Any], context: Sequence[int]) -> None:
+        """Has the zygote fork it, with the files of its context. Raises `ReplError`."""
+        self._zygote = zygote
         ours, theirs = socket.socketpair()
-        self._workdir = tempfile.mkdtemp(prefix="rlm-")
-        fds = [theirs.fileno()] + ([context.fd] if context and context.fd >= 0 else [])
+        out, into_out = os.pipe()
+        err, into_err = os.pipe()
+        self._watch(out, err)
         try:
-            self._process = self._spawn(theirs.fileno(), fds)
+            self._born = await zygote.fork(order, [theirs.fileno(), into_out, into_err, *context], self._die)
+        except BaseException:
+            ours.close()
+            raise
         finally:
             theirs.close()
+            os.close(into_out)
+            os.close(into_err)
         await self._loop.create_connection(lambda: self, sock=ours)
-        self._drain_streams()
-        order = {"op": "open", "path": _search_path(), "seed": seed}
-        self.send({**order, **_context_order(context)})
 
-    def _spawn(self, fd: int, fds: list[int]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, *_ISOLATED, "-c", _BOOT.format(root=_ROOT, fd=fd)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            env=_ENVIRONMENT,
-            cwd=self._workdir,
-            pass_fds=fds,
-            start_new_session=True,
-        )
-
-    def _drain_streams(self) -> None:
-        assert self._process.stdout is not None and self._process.stderr is not None
-        self.stdout = Drain(self._process.stdout.fileno(), self._on_flood, self._flood)
-        self.stderr = Drain(self._process.stderr.fileno(), self._on_flood, self._flood)
-        for drain in (self.stdout, self.stderr):
+    def _watch(self, out: int, err: int) -> None:
+        self.stdout = Drain(out, self._on_flood, self._hooks.flood)
+        self.stderr = Drain(err, self._on_flood, self._hooks.flood)
+        self._drains = [self.stdout, self.stderr]
+        for drain in self._drains:
             self._loop.add_reader(drain.fd, self._readable, drain)
 
     def _readable(self, drain: Drain) -> None:
@@ -97,21 +146,20 @@ class WorkerProcess(asyncio.Protocol):
             self._loop.remove_reader(drain.fd)
 
     def _on_flood(self) -> None:
-        self.kill(f"it wrote more than {self._flood:,} bytes of output")
+        self.kill(f"it wrote more than {self._hooks.flood:,} bytes of output")
 
     def send(self, data: dict[str, Any]) -> None:
-        """Sends a frame; one to a worker that is already gone is dropped, its end is on the way."""
+        """Sends a frame; see `Process.send`."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(pack(data))
 
     def interrupt(self) -> None:
         """Raises `KeyboardInterrupt` in the running block."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGINT)
+        self._signal(signal.SIGINT)
 
     def kill(self, why: str) -> None:
         """Ends the process and all it started, now; `on_lost` follows."""
-        self.why_killed = self.why_killed or why
+        self._why_killed = self._why_killed or why
         self._kill_group()
 
     async def close(self) -> None:
@@ -120,17 +168,29 @@ class WorkerProcess(asyncio.Protocol):
             return
         self._closing = True
         self._kill_group()
-        for drain in (self.stdout, self.stderr):
+        for drain in self._drains:
             self._loop.remove_reader(drain.fd)
+            drain.close()
         if self._transport is not None:
             self._transport.close()
-        _REAPERS.submit(_reap, self._process, self._workdir)
+        if self._born is None:
+            _clear(self.workdir)
 
     def _kill_group(self) -> None:
-        if self._process.returncode is not None:
-            return  # its number may belong to somebody else by now
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
+        if self._zygote is not None and self._born is not None and not self._dead.done():
+            self._zygote.kill(self._born.number)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._born is not None and not self._dead.done():
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._born.gone, number)
+
+    def _die(self, code: int | None) -> None:
+        self._dead.set_result(code)
+        if self._born is not None:
+            os.close(self._born.gone)
+        _clear(self.workdir)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -139,7 +199,7 @@ class WorkerProcess(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             for frame in self._parser.feed(data):
-                self._on_frame(frame)
+                self._hooks.on_frame(frame)
         except ProtocolError as error:
             self.kill(f"it broke the protocol: {error}")
 
@@ -147,12 +207,13 @@ class WorkerProcess(asyncio.Protocol):
         if self._closing:
             return
         self._kill_group()
-        self._loop.run_in_executor(_REAPERS, self._process.wait).add_done_callback(self._report_lost)
+        self._reporting = self._loop.create_task(self._report_lost())
 
-    def _report_lost(self, done: asyncio.Future[int]) -> None:
+    async def _report_lost(self) -> None:
+        await asyncio.wait((self._dead,), timeout=DEATH_SECONDS)
         if not self._closing:
-            code = None if done.cancelled() else done.result()
-            self._on_lost(WorkerLost(self.why_killed or _cause(code), exit_code=code))
+            code = self._dead.result() if self._dead.done() else None
+            self._hooks.on_lost(WorkerLost(self._why_killed or cause(code), exit_code=code))
 
 
 def broken_context(message: str, type_name: str) -> ContextError:
@@ -165,17 +226,8 @@ def broken_context(message: str, type_name: str) -> ContextError:
     )
 
 
-def _context_order(context: Packed | None) -> dict[str, Any]:
-    if context is None:
-        return {"route": "none", "fd": -1, "size": 0}
-    return {"route": context.route, "fd": context.fd, "size": context.size}
-
-
-def _search_path() -> list[str]:
-    return [os.path.abspath(path) for path in sys.path]
-
-
-def _cause(code: int | None) -> str:
+def cause(code: int | None) -> str:
+    """How a process ended, in words."""
     if code is None:
         return "it ended"
     if code >= 0:
@@ -184,12 +236,18 @@ def _cause(code: int | None) -> str:
     return f"it was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
 
 
-def _reap(process: subprocess.Popen[bytes], workdir: str) -> None:
-    process.wait()
-    for stream in (process.stdout, process.stderr):
-        if stream is not None:
-            stream.close()
-    shutil.rmtree(workdir, ignore_errors=True)
+def _alive(loading: asyncio.Task[Zygote | None]) -> bool:
+    """Whether what was loaded is still to be used."""
+    if loading.cancelled() or loading.exception():
+        return False
+    holder = loading.result()
+    return holder is None or holder.alive
 
 
-__all__ = ["WorkerProcess", "broken_context"]
+def _clear(folder: str) -> None:
+    if folder:
+        run = contextvars.copy_context().run
+        _CLEANERS.submit(run, lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+__all__ = ["WorkerProcess", "ZygoteLauncher", "broken_context", "cause"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,16 @@ LEAST_MEMORY = 512 * 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """With `guard` a worker locks itself; `readable` is what it may read then. `memory_bytes` is what it may have beside
-    its context; None without a limit. `path` is where its imports are looked for."""
+    """`isolation` is the level that each worker has to prove, `why` why it is not a higher one. With `guard` a worker
+    locks itself, and can read what is `readable` and its own. `memory_bytes` is what it may have beside its context;
+    None without a limit. `path` is where its imports are looked for."""
 
+    isolation: str = "worker"
+    why: str = ""
     guard: bool = False
     memory_bytes: int | None = None
     readable: tuple[str, ...] = ()
-    path: tuple[str, ...] = field(default_factory=lambda: search_path())
+    path: tuple[str, ...] = ()
 
     def order(self, workdir: str, context: Packed | None, *, seed: int) -> dict[str, Any]:
         """What a new worker is told first."""

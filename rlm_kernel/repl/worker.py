@@ -17,8 +17,9 @@ from rlm_kernel.repl.base import (
 )
 from rlm_kernel.repl.calls import foreseen_frame, read_batch, read_changes, result_frame
 from rlm_kernel.repl.frames import Frame
+from rlm_kernel.repl.launcher import Hooks, Launcher, Process
 from rlm_kernel.repl.pack import Packed
-from rlm_kernel.repl.process import WorkerProcess, broken_context
+from rlm_kernel.repl.process import broken_context
 from rlm_kernel.repl.rich import checked
 from rlm_kernel.repl.stopwatch import Stopwatch
 from rlm_kernel.repl.values.limits import BUDGET_BYTES
@@ -27,6 +28,8 @@ from rlm_kernel.trace import ErrorInfo, RichOutput
 OUTPUT_LIMIT = 50_000_000
 GRACE_SECONDS = 1.0
 VALUES_SECONDS = 60.0
+TO_PROVE = ("guarded", "bwrap")
+"""The levels at which nothing runs in a worker that is not guarded."""
 
 
 class WorkerRepl:
@@ -36,9 +39,11 @@ class WorkerRepl:
     over the block is interrupted (its variables are kept), and a second later the worker is killed.
     """
 
-    isolation = "worker"
-
-    def __init__(self, context: Packed | None, *, block_seconds: float, seed: int = 0) -> None:
+    def __init__(
+        self, launcher: Launcher, context: Packed | None, *, block_seconds: float, seed: int = 0
+    ) -> None:
+        self.isolation = launcher.isolation
+        self._launcher = launcher
         self._context = context
         self._seed = seed
         self._block_seconds = block_seconds
@@ -46,7 +51,7 @@ class WorkerRepl:
         self._serve: Serve | None = None
         self._serving: set[asyncio.Task[None]] = set()
         self._noting: list[asyncio.Task[None]] = []
-        self._worker: WorkerProcess | None = None
+        self._worker: Process | None = None
         self._answered: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._given: asyncio.Future[Frame] = self._loop.create_future()
         self._giving = asyncio.Lock()  # one answer is awaited at a time
@@ -58,12 +63,23 @@ class WorkerRepl:
     async def open(self) -> None:
         """Starts the worker; returns when the context is there. Raises `ContextError`, `ReplError`."""
         self._answered, self._lost = self._loop.create_future(), None
-        self._worker = WorkerProcess(self._on_frame, self._on_lost, OUTPUT_LIMIT)
-        await self._worker.start(self._context, seed=self._seed)
+        hooks = Hooks(on_frame=self._on_frame, on_lost=self._on_lost, flood=OUTPUT_LIMIT)
+        self._worker = await self._launcher.start(hooks, self._context, seed=self._seed)
         frame = await self._answered
         if frame["op"] == "broken":
             card = self._context.card if self._context else None
             raise broken_context(str(frame.get("message")), card.type if card else "value")
+        self._check(frame)
+
+    def _check(self, opened: dict[str, Any]) -> None:
+        """Holds the worker to the level that the run promised. Raises `ReplError`."""
+        if self.isolation not in TO_PROVE or opened.get("isolation") == "guarded":
+            return
+        holes = "; ".join(map(str, opened.get("holes") or ())) or "it did not say why"
+        raise ReplError(
+            f"the worker is not guarded as this run promised ({holes}), so nothing runs in it. "
+            "--isolation worker runs without a guard, and says so."
+        )
 
     async def execute(
         self,
@@ -271,8 +287,8 @@ class WorkerRepl:
             return {}
         self._worker.stdout.read_all()
         self._worker.stderr.read_all()
-        stdout, stdout_chars = self._worker.stdout.output.text()
-        stderr, stderr_chars = self._worker.stderr.output.text()
+        stdout, stdout_chars = self._worker.stdout.text()
+        stderr, stderr_chars = self._worker.stderr.text()
         return {
             "stdout": stdout,
             "stderr": stderr,

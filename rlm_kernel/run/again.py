@@ -11,16 +11,18 @@ from typing import Any
 
 from rlm_kernel.engine.engine import Job
 from rlm_kernel.engine.plan import Plan
-from rlm_kernel.engine.settings import Settings
+from rlm_kernel.engine.settings import Settings, terms_of
 from rlm_kernel.errors import ConfigError, ContextMismatch, ContextMissing
 from rlm_kernel.models import Model, RenamedModel, SilentModel, resolve
+from rlm_kernel.repl.isolation import STRICTER
 from rlm_kernel.repl.pack import Packed, pack_context
 from rlm_kernel.run.underway import new_id
 from rlm_kernel.trace import Call, Derived, Mode, Origin, Original, RunStarted, Trace
 from rlm_kernel.version import __version__
 
 _NOT_LIMITS = ("trace_dir", "cache")
-_NOT_INHERITED = ("step",)
+# Nor does a trace, which may be a stranger's, say what its code may do here.
+_NOT_INHERITED = ("step", "isolation", "memory_mb", "readable")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +104,7 @@ class Again:
         }
         settings = replace(recorded, max_depth=max(0, recorded.max_depth - call.depth), **changes)
         names = (self._name("model"), self._name("sub_model"))
+        terms = terms_of(settings)
         return Job(
             run_id=new_id(call.id.replace(".", "-")),
             query=edit.get("prompt") or call.prompt,
@@ -109,6 +112,7 @@ class Again:
             model=live.model,
             sub_model=live.sub_model,
             settings=settings,
+            terms=terms,
             version=__version__,
             kind=kind,
             names=names,
@@ -182,6 +186,7 @@ class Again:
         self, models: Models, given: Given, plan: Plan, origin: Origin, limits: Mapping[str, Any]
     ) -> Job:
         settings, then = self._settings(limits), self._settings({})
+        terms = terms_of(settings)
         context = self.context(given)
         recorded, root = self.started.context, self.trace.root
         assert root is not None  # or the run has not started
@@ -194,6 +199,7 @@ class Again:
             model=models.model,
             sub_model=models.sub_model,
             settings=settings,
+            terms=terms,
             version=__version__,
             kind=root.kind,
             names=(self._name("model"), self._name("sub_model")),
@@ -224,6 +230,8 @@ class Again:
                 raise ConfigError(f"there is no limit {name!r}; {hint}", setting=name)
         inherited = [name for name in known if name not in _NOT_INHERITED]
         recorded = {name: value for name, value in self.started.settings.items() if name in inherited}
+        if self.started.settings.get("isolation") in STRICTER:
+            recorded["isolation"] = self.started.settings["isolation"]
         return Settings(**{**recorded, **limits})
 
     def _name(self, which: str) -> str:

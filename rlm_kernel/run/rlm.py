@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from rlm_kernel.engine.engine import Job
-from rlm_kernel.engine.settings import Settings
+from rlm_kernel.engine.settings import Settings, terms_of
 from rlm_kernel.errors import ConfigError
 from rlm_kernel.models import Model, resolve
 from rlm_kernel.repl.pack import pack_context
@@ -65,6 +65,7 @@ class RLM:
         cannot be copied; nothing has been asked then."""
         if not query.strip():
             raise ConfigError("the question is empty: say what you want to know", setting="query")
+        terms = terms_of(self.settings)
         job = Job(
             run_id=new_id(name),
             query=query.strip(),
@@ -72,6 +73,7 @@ class RLM:
             model=self.model,
             sub_model=self.sub_model,
             settings=self.settings,
+            terms=terms,
             version=__version__,
         )
         underway = Underway(job, self.settings.trace_dir)

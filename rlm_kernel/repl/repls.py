@@ -1,0 +1,33 @@
+"""`Repls`: the namespaces of one run's calls, all under the same terms. Runs on the engine's loop thread."""
+
+from __future__ import annotations
+
+from rlm_kernel.repl.base import Repl
+from rlm_kernel.repl.launcher import Launcher
+from rlm_kernel.repl.pack import Packed
+from rlm_kernel.repl.process import ZygoteLauncher
+from rlm_kernel.repl.terms import Terms
+from rlm_kernel.repl.worker import WorkerRepl
+
+
+class Repls:
+    """Makes them. `context` is the root's."""
+
+    def __init__(self, terms: Terms, context: Packed | None = None, *, block_seconds: float) -> None:
+        self._block_seconds = block_seconds
+        self._launcher = _launcher(terms, context)
+
+    def make(self, context: Packed | None, *, seed: int) -> Repl:
+        """A namespace with that context, not open yet; `seed` is where chance starts from."""
+        return WorkerRepl(self._launcher, context, block_seconds=self._block_seconds, seed=seed)
+
+    async def close(self) -> None:
+        """Frees what is kept for all of them; they are closed before."""
+        await self._launcher.close()
+
+
+def _launcher(terms: Terms, context: Packed | None) -> Launcher:
+    return ZygoteLauncher(terms, context)
+
+
+__all__ = ["Repls"]
