@@ -138,8 +138,8 @@ class RlmCall:
             done = await self._rounds.execute(turn, parsed, last=True)
             if done.outcome:
                 return done.outcome
-        elif parsed.plain and reply.finish_reason != "length":
-            return Outcome(status="exhausted", answer=prose(reply.text), how="plain text of the last turn")
+        elif parsed.plain and reply.finish_reason != "length" and (text := prose(reply.text)):
+            return Outcome(status="exhausted", answer=text, how="plain text of the last turn")
         if self._rounds.content.strip():
             how = 'answer["content"] when the run stopped'
             return Outcome(status="exhausted", answer=self._rounds.content, how=how)

@@ -211,7 +211,7 @@ class Scaffold:
     def _pack(self, context: Any) -> tuple[dict[str, Any] | None, bytes]:
         if context is NO_CONTEXT:
             return None, b""
-        if context is self._context and not self._changed:
+        if context is self._context and not self._changed and fingerprint(context) == self._mark:
             return {"inherit": True}, b""
         try:
             route, chunks = encode(context)
