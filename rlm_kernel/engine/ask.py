@@ -7,18 +7,22 @@ import time
 from dataclasses import replace
 
 from rlm_kernel.engine.limits import Ledger
+from rlm_kernel.engine.outage import Outage
 from rlm_kernel.engine.past import Past
 from rlm_kernel.engine.settings import Settings
 from rlm_kernel.errors import ModelError, RLMError
 from rlm_kernel.models import Model, Reply, Request
-from rlm_kernel.trace import ErrorInfo, Mode, ModelReplied, Recorder
+from rlm_kernel.trace import ErrorInfo, Mode, ModelReplied, Recorder, redact_keys
+
+_TOLD_CHARS = 300
 
 
 class Asker:
     """Asks models for one run. `concurrency` requests at a time, the whole tree together."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, recorder: Recorder) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, recorder: Recorder, outage: Outage) -> None:
         self._ledger = ledger
+        self._outage = outage
         self._recorder = recorder
         self._slots = asyncio.Semaphore(settings.concurrency)
 
@@ -48,13 +52,20 @@ class Asker:
 
     async def _send(self, model: Model, request: Request, name: str) -> Reply:
         started = time.monotonic()
+
+        async def ask(each: Request) -> Reply:
+            nonlocal started
+            started = time.monotonic()  # a request that waited for its server did not take as long as that
+            return await model.reply(each if name == each.model else replace(each, model=name))
+
         try:
-            reply = await model.reply(request if name == request.model else replace(request, model=name))
+            reply = await (self._outage.send(request, ask) if model.mode == "live" else ask(request))
         except RLMError as error:
             self._failed(model.mode, request, started, error)
             raise
         except Exception as error:
-            wrapped = ModelError(f"{type(error).__name__}: {error}", model=request.model)
+            told = redact_keys(f"{type(error).__name__}: {error}"[:_TOLD_CHARS])
+            wrapped = ModelError(told, model=request.model)
             self._failed(model.mode, request, started, wrapped)
             raise wrapped from error
         self._ledger.settle(reply.usage)

@@ -14,6 +14,7 @@ from rlm_kernel.engine.gate import Gate
 from rlm_kernel.engine.limits import Ledger
 from rlm_kernel.engine.loop import RlmCall
 from rlm_kernel.engine.means import Means
+from rlm_kernel.engine.outage import Outage
 from rlm_kernel.engine.past import Past
 from rlm_kernel.engine.plan import Plan
 from rlm_kernel.engine.settings import Settings
@@ -75,7 +76,10 @@ class Engine:
         self._settings = job.settings
         self._recorder = recorder
         self._ledger = Ledger(job.settings)
-        self._asker = Asker(job.settings, self._ledger, recorder)
+        self.outage = Outage(
+            job.settings.pause_seconds, self._ledger, recorder, run_id=job.run_id, hurry=job.hurry
+        )
+        self._asker = Asker(job.settings, self._ledger, recorder, self.outage)
         self.gate = Gate(recorder, self._ledger, closed=job.settings.step)
         self._repls = Repls(job.terms, job.context, block_seconds=job.settings.block_seconds)
         seed = job.settings.seed if job.seed is None else job.seed
@@ -92,7 +96,7 @@ class Engine:
         self._record_start()
         self._start(root)
         try:
-            outcome = await self._make(root)
+            outcome = await self.outage.watch(self._make(root))
         except asyncio.CancelledError:
             self._recorder.record(RunFinished(status="interrupted"))
             raise

@@ -11,7 +11,7 @@ from rlm_kernel.engine.blocks import parse, prose
 from rlm_kernel.engine.means import Means
 from rlm_kernel.engine.rounds import Round, Rounds
 from rlm_kernel.engine.spec import CallSpec, Outcome
-from rlm_kernel.errors import LimitExceeded, NoAnswer
+from rlm_kernel.errors import LimitExceeded, ModelError, NoAnswer
 from rlm_kernel.models import Reply, Request
 from rlm_kernel.trace import Message, ModelAsked
 
@@ -132,7 +132,12 @@ class RlmCall:
     async def _extra_turn(self, turn: int, said: Sequence[str], why: str) -> Outcome:
         """What that turn gives, or what is left when it gives nothing."""
         ask = Message(role="user", content=prompts.last_turn(said, why))
-        reply = await self._ask(turn, (ask,), last=why)
+        try:
+            reply = await self._ask(turn, (ask,), last=why)
+        except ModelError:
+            if not self._rounds.content.strip():
+                raise
+            return self._left()
         parsed = parse(reply.text, reply.finish_reason)
         if parsed.blocks:
             done = await self._rounds.execute(turn, parsed, last=True)
@@ -141,9 +146,12 @@ class RlmCall:
         elif parsed.plain and reply.finish_reason != "length" and (text := prose(reply.text)):
             return Outcome(status="exhausted", answer=text, how="plain text of the last turn")
         if self._rounds.content.strip():
-            how = 'answer["content"] when the run stopped'
-            return Outcome(status="exhausted", answer=self._rounds.content, how=how)
+            return self._left()
         raise NoAnswer(f"no answer: {why} The last turn gave none either.")
+
+    def _left(self) -> Outcome:
+        how = 'answer["content"] when the run stopped'
+        return Outcome(status="exhausted", answer=self._rounds.content, how=how)
 
 
 __all__ = ["RlmCall"]

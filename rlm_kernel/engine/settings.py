@@ -36,6 +36,8 @@ class Settings:
     """A block's own time, without its sub-calls."""
     request_seconds: float = 120.0
     """A request with all its retries."""
+    pause_seconds: float = 120.0
+    """How long the run waits for a server that is out, before it ends and can be resumed; 0: not at all."""
     output_chars: int = 20_000
     """Characters of a block's output that go back to the model."""
     temperature: float | None = None
@@ -69,7 +71,7 @@ class Settings:
             "request_seconds",
         ):
             _at_least(self, name, 1e-9)
-        for name in ("max_calls", "max_depth", "seed", "temperature"):
+        for name in ("max_calls", "max_depth", "seed", "temperature", "pause_seconds"):
             _at_least(self, name, 0)
         _at_least(self, "memory_mb", 64)
         for name in ("max_tokens", "max_seconds", "max_output_tokens"):

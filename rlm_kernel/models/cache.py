@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 
 from rlm_kernel.models.base import Model, Reply, Request
@@ -37,10 +37,19 @@ class CachedModel:
         self.cache = cache
         self._model = model
         self._asked: Counter[str] = Counter()
+        self._failed: dict[str, list[int]] = defaultdict(list)
 
     async def reply(self, request: Request) -> Reply:
         """The reply of the first identical request, or the model's. Raises `ModelError`; the cache never fails."""
-        key = self._key(request)
+        same = self._same(request)
+        number = self._number(same)
+        try:
+            return await self._numbered(request, hashlib.sha256(f"{number} {same}".encode()).hexdigest())
+        except BaseException:
+            self._failed[same].append(number)
+            raise
+
+    async def _numbered(self, request: Request, key: str) -> Reply:
         kept = await self.cache.get(key)
         if kept is not None and kept.request_hash == request.hash and kept.error is None:
             return _again(kept)
@@ -54,14 +63,19 @@ class CachedModel:
         """Frees the model's connections and writes down what is still to be written."""
         await asyncio.gather(self._model.close(), self.cache.close())
 
-    def _key(self, request: Request) -> str:
+    def _same(self, request: Request) -> str:
         # Hashed, because a URL's path may hold what is nobody's business. The lengths tell apart what the
         # request's hash does not: two messages, and one that spells them both.
         source = self.base_url or f"{self.mode}:{self.name}"
         lengths = [len(message.content) for message in request.messages]
-        same = json.dumps([source, request.hash, lengths])
+        return json.dumps([source, request.hash, lengths])
+
+    def _number(self, same: str) -> int:
+        # A request that failed may be asked again, once its server is back: then it is the same one still.
+        if self._failed[same]:
+            return self._failed[same].pop(0)
         self._asked[same] += 1
-        return hashlib.sha256(f"{self._asked[same]} {same}".encode()).hexdigest()
+        return self._asked[same]
 
     def _kept(self, request: Request, reply: Reply, seconds: float) -> ModelReplied:
         return ModelReplied(

@@ -112,6 +112,12 @@ class Run(Recorded):
             self._underway.hurry()
         return self
 
+    def try_now(self) -> Run:
+        """This run, which tries its server at once where it is paused for that. From any thread."""
+        if self._underway is not None:
+            self._underway.try_now()
+        return self
+
     def decide(
         self, call_id: str, turn: int, block: int, decision: Decision = "", code: str | None = None
     ) -> bool:

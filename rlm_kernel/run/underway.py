@@ -32,6 +32,10 @@ class Underway:
         if not self.future.done():
             tell(self._job.hurry.set)
 
+    def try_now(self) -> None:
+        """Has the server tried at once, where the run waits for it."""
+        tell(lambda: self._engine.outage.try_now() if self._engine else None)
+
     def decide(self, place: Place, decision: Decision, code: str | None) -> bool:
         """Whether a block waited there for a person; it goes on as decided, with other code if there is some."""
         return submit(self._decide(place, decision, code)).result()

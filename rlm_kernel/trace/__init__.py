@@ -11,7 +11,9 @@ from rlm_kernel.trace.events import (
     Event,
     ModelAsked,
     ModelReplied,
+    RunContinued,
     RunFinished,
+    RunPaused,
     RunStarted,
 )
 from rlm_kernel.trace.peek import Peek, peek
@@ -71,7 +73,9 @@ __all__ = [
     "Recorder",
     "Redactor",
     "RichOutput",
+    "RunContinued",
     "RunFinished",
+    "RunPaused",
     "RunStarted",
     "Site",
     "Status",

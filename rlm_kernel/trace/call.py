@@ -19,7 +19,9 @@ from rlm_kernel.trace.events import (
     Event,
     ModelAsked,
     ModelReplied,
+    RunContinued,
     RunFinished,
+    RunPaused,
     RunStarted,
 )
 from rlm_kernel.trace.values import Batch, CallKind, ContextCard, ErrorInfo, Message, Site, Status, Usage
@@ -215,11 +217,14 @@ class Call:
 
 
 class Tree:
-    """The calls of a run so far, fed by `apply`. `root` is None until the first call starts."""
+    """The calls of a run so far, fed by `apply`. `root` is None until the first call starts; `paused` is the pause
+    that the run is in, or ended in; `pauses` are those that are over."""
 
     def __init__(self) -> None:
         self.run: RunStarted | None = None
         self.end: RunFinished | None = None
+        self.paused: RunPaused | None = None
+        self.pauses: list[RunContinued] = []
         self.calls: dict[str, Call] = {}
 
     @property
@@ -234,6 +239,11 @@ class Tree:
                 self.run = event
             case RunFinished():
                 self.end = event
+            case RunPaused():
+                self.paused = event
+            case RunContinued():
+                self.paused = None
+                self.pauses.append(event)
             case CallStarted():
                 self._start(event)
             case ModelAsked() | ModelReplied() | BlockHeld() | CodeExecuted() | CallFinished():

@@ -153,6 +153,31 @@ class CodeExecuted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunPaused(Event):
+    """The server is out, and the whole run waits; told again each time that it was tried in vain (`tries`).
+
+    `call_id` and `turn` are of the one request that tries for all; `error` is how it last failed. `retry_at` is when
+    it tries next, `until` when the run gives up: in seconds since the run began, of which none count as the run's.
+    """
+
+    call_id: str
+    turn: int
+    error: ErrorInfo
+    retry_at: float
+    until: float
+    tries: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunContinued(Event):
+    """The pause is over: the server answers again, or nobody waits for it any more (then `call_id` is empty).
+    `seconds` is how long it was."""
+
+    seconds: float
+    call_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CallFinished(Event):
     """A call ended. `how` says where the answer came from: the `answer` variable, `FINAL`, a last turn, …
     An llm call's answer is its reply and is not repeated here."""
@@ -180,6 +205,8 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "model_replied": ModelReplied,
     "block_held": BlockHeld,
     "code_executed": CodeExecuted,
+    "run_paused": RunPaused,
+    "run_continued": RunContinued,
     "call_finished": CallFinished,
     "run_finished": RunFinished,
 }
@@ -198,6 +225,8 @@ __all__ = [
     "Event",
     "ModelAsked",
     "ModelReplied",
+    "RunContinued",
     "RunFinished",
+    "RunPaused",
     "RunStarted",
 ]

@@ -30,6 +30,8 @@ def test_the_format_is_1_and_its_events_have_these_names() -> None:
         "model_replied",
         "block_held",
         "code_executed",
+        "run_paused",
+        "run_continued",
         "call_finished",
         "run_finished",
     ]
