@@ -105,6 +105,8 @@ if sys.platform == "win32":
             self, command: Sequence[str], files: Sequence[int], *, memory: int | None, **options: Any
         ) -> WindowsChild:
             """See `System.start`."""
+            # The executable of a virtual environment starts another process, which would not be ours to wait for.
+            base = str(getattr(sys, "_base_executable", command[0]))
             handles = [self.number(fd) for fd in files]
             for handle in handles:
                 os.set_handle_inheritable(handle, True)

@@ -40,12 +40,12 @@ class PortableWorker(Worker):
     """A worker that is an interpreter of its own, on that system and under those terms."""
 
     def __init__(self, *args: Any, system: Posix, terms: Terms | None = None, **options: Any) -> None:
-        self._system, self._terms = system, terms or Terms()
+        self._system, self._own_terms = system, terms
         super().__init__(*args, **options)
 
-    async def _make(self, packed: Any, block_seconds: float, seed: int) -> WorkerRepl:
-        launcher = PortableLauncher(self._terms, system=self._system)
-        return WorkerRepl(launcher, packed, block_seconds=block_seconds, seed=seed)
+    async def _make(self, terms: Terms, packed: Any, block_seconds: float, seed: int) -> WorkerRepl:
+        self._repls = PortableLauncher(self._own_terms or terms, system=self._system)
+        return WorkerRepl(self._repls, packed, block_seconds=block_seconds, seed=seed)
 
 
 @pytest.fixture(params=[Posix, Bare])

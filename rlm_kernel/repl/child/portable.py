@@ -21,7 +21,7 @@ def main(up: int) -> None:
     down = _take_stdin()
     up = _file(up, os.O_WRONLY)
     order, _ = read_frame(down)
-    if sys.platform == "linux":
+    if os.name == "posix":  # on Windows the job does it
         die_with_parent(order["parent"])
     context = _file(order["file"], os.O_RDONLY)
     serve(order, lambda: Link(down, up), lambda: _load(order, context))
