@@ -45,10 +45,10 @@ class Asker:
             self._record(request, known, known.mode or model.mode, started)
             return known
         async with self._slots:
-            if beyond_limits:
-                return await self._send(model, request, name)
-            with self._ledger.request(request):
-                return await self._send(model, request, name)
+            with await self._ledger.reserve(request, beyond_limits=beyond_limits) as reserved:
+                reply = await self._send(model, reserved.request, name)
+                reserved.settle(reply)
+                return reply
 
     async def _send(self, model: Model, request: Request, name: str) -> Reply:
         started = time.monotonic()
@@ -68,7 +68,6 @@ class Asker:
             wrapped = ModelError(told, model=request.model)
             self._failed(model.mode, request, started, wrapped)
             raise wrapped from error
-        self._ledger.settle(reply.usage)
         self._record(request, reply, reply.mode or model.mode, started)
         return reply
 

@@ -10,13 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rlm_kernel.engine.settings import Settings
+from rlm_kernel.engine.tokens import Reservation, Tokens
 from rlm_kernel.errors import LimitExceeded
 from rlm_kernel.models import Request
-from rlm_kernel.models.base import CHARS_PER_TOKEN
-from rlm_kernel.trace import Usage
-
-REPLY_TOKENS = 1_000
-"""What a reply is reckoned at before it is there, where the settings name no maximum."""
 
 
 class Ledger:
@@ -29,8 +25,12 @@ class Ledger:
         self._still = 0
         self._stood = 0.0
         self.calls = 0
-        self.tokens = 0
-        self._reserved = 0
+        self._account = Tokens(settings.max_tokens)
+
+    @property
+    def tokens(self) -> int:
+        """What requests have used, and what those may have used whose replies nobody has seen."""
+        return self._account.spent
 
     @property
     def seconds(self) -> float:
@@ -72,29 +72,12 @@ class Ledger:
             )
         self.calls += count
 
-    @contextmanager
-    def request(self, request: Request) -> Iterator[None]:
-        """Reserves the tokens of a request while it is under way. Raises `LimitExceeded`."""
-        self.check_time()
-        worst = self._worst(request)
-        limit = self._settings.max_tokens
-        if limit is not None and self.tokens + self._reserved + worst > limit:
-            raise LimitExceeded(
-                f"a request of about {worst:,} tokens would pass the run's limit: {self.tokens:,} of {limit:,} are used"
-                + (f" and {self._reserved:,} reserved by requests under way." if self._reserved else "."),
-                limit="max_tokens",
-                used=self.tokens,
-                allowed=limit,
-            )
-        self._reserved += worst
-        try:
-            yield
-        finally:
-            self._reserved -= worst
-
-    def settle(self, usage: Usage) -> None:
-        """Counts what a request really used: nothing, where its reply was not asked for."""
-        self.tokens += usage.tokens if usage.requests else 0
+    async def reserve(self, request: Request, *, beyond_limits: bool = False) -> Reservation:
+        """The right to send the request, to be used as a context while it is under way; waits for room where requests
+        under way have it. Raises `LimitExceeded`, with `beyond_limits` never: then it is counted all the same."""
+        if not beyond_limits:
+            self.check_time()
+        return await self._account.reserve(request, beyond_limits=beyond_limits)
 
     def check_time(self) -> None:
         """Raises `LimitExceeded` when the run's time is over."""
@@ -104,9 +87,5 @@ class Ledger:
                 f"the run's {limit:g} s are over.", limit="max_seconds", used=self.seconds, allowed=limit
             )
 
-    def _worst(self, request: Request) -> int:
-        sent = sum(len(message.content) for message in request.messages) // CHARS_PER_TOKEN
-        return sent + (request.max_output_tokens or REPLY_TOKENS)
 
-
-__all__ = ["REPLY_TOKENS", "Ledger"]
+__all__ = ["Ledger"]
