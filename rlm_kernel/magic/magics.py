@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope
 from IPython.core.magic_arguments import argument, magic_arguments
-from traitlets import Bool, Float, Int, Unicode
+from traitlets import Bool, Float, Int, List, Unicode
 
 from rlm_kernel.magic.control import Control
 from rlm_kernel.magic.variables import check_name, context_of
@@ -50,7 +50,18 @@ class RlmMagics(Magics):
     concurrency = Int(64, help="Requests under way at the same time.").tag(config=True)
     block_seconds = Float(60.0, help="A block's own time, without its sub-calls.").tag(config=True)
     request_seconds = Float(120.0, help="One request with its retries.").tag(config=True)
+    pause_seconds = Float(120.0, help="How long a run waits for a server that is out; 0: not at all.").tag(
+        config=True
+    )
     temperature = Float(None, allow_none=True, help="Left to the server when None.").tag(config=True)
+    isolation = Unicode(
+        "auto",
+        help="auto (guarded where the system can), strict (guarded or nothing), worker, bwrap, inline, kernel:NAME.",
+    ).tag(config=True)
+    memory_mb = Int(
+        None, allow_none=True, help="Megabytes of a worker; half of the machine's when None."
+    ).tag(config=True)
+    readable = List(Unicode(), help="Files and folders that guarded code may read.").tag(config=True)
     step = Bool(False, help="Hold each block until a person has it run, changes it or skips it.").tag(
         config=True
     )
@@ -92,7 +103,19 @@ class RlmMagics(Magics):
     @argument("--concurrency", type=int, help="Requests under way at the same time.")
     @argument("--block-seconds", type=float, help="A block's own time, without its sub-calls.")
     @argument("--request-seconds", type=float, help="One request with its retries.")
+    @argument("--pause-seconds", type=float, help="How long to wait for a server that is out.")
     @argument("--temperature", type=float, help="Left to the server when not given.")
+    @argument(
+        "--isolation",
+        help="auto: guarded where the system can; strict: guarded or nothing; worker; bwrap; kernel:NAME; inline: no protection.",
+    )
+    @argument("--memory-mb", type=int, help="Megabytes that the model's code may have beside the context.")
+    @argument(
+        "--readable",
+        action="append",
+        metavar="PATH",
+        help="A file or folder that guarded code may read; can be given again.",
+    )
     @argument(
         "--step",
         action="store_true",

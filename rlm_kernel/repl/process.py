@@ -17,6 +17,7 @@ import socket
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from rlm_kernel.errors import ContextError, ProtocolError, WorkerLost
@@ -26,10 +27,13 @@ from rlm_kernel.repl.launcher import Hooks
 from rlm_kernel.repl.output import Drain
 from rlm_kernel.repl.pack import Packed
 from rlm_kernel.repl.terms import Terms
+from rlm_kernel.repl.watch import Watch
 from rlm_kernel.repl.zygote import Born, Zygote, base_zygote
 
 PRELOAD_BYTES = 2**20
 """From this size on a context is loaded once, for all workers."""
+LAST_SECONDS = 0.1
+"""How long a worker whose line has ended may take to end by itself, which says more than being killed."""
 DEATH_SECONDS = 2.0
 _PLAIN = ("none", "text", "bytes", "marshal")  # no import is needed to load them
 _CLEANERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="rlm-cleaner")
@@ -55,6 +59,7 @@ class ZygoteLauncher:
             order, fds = {**order, "route": PRELOADED}, []
         try:
             await worker.begin(holder or await self.base(), order, fds)
+            worker.limit(self._terms.memory_bytes, 0 if context is None else context.size)
         except BaseException:
             await worker.close()
             raise
@@ -112,6 +117,7 @@ class WorkerProcess(asyncio.Protocol):
         self._zygote: Zygote | None = None
         self._born: Born | None = None
         self._drains: list[Drain] = []
+        self._watch: Watch | None = None
         self._closing = False
         self._why_killed = ""
 
@@ -121,7 +127,7 @@ class WorkerProcess(asyncio.Protocol):
         ours, theirs = socket.socketpair()
         out, into_out = os.pipe()
         err, into_err = os.pipe()
-        self._watch(out, err)
+        self._drain(out, err)
         try:
             self._born = await zygote.fork(order, [theirs.fileno(), into_out, into_err, *context], self._die)
         except BaseException:
@@ -133,7 +139,13 @@ class WorkerProcess(asyncio.Protocol):
             os.close(into_err)
         await self._loop.create_connection(lambda: self, sock=ours)
 
-    def _watch(self, out: int, err: int) -> None:
+    def limit(self, memory_bytes: int | None, context_bytes: int) -> None:
+        """Has it ended when it takes much more than that, beside its context."""
+        assert self._born is not None
+        more = None if memory_bytes is None else memory_bytes + context_bytes
+        self._watch = Watch(pid_of(self._born.gone), self.workdir, more, self.kill)
+
+    def _drain(self, out: int, err: int) -> None:
         self.stdout = Drain(out, self._on_flood, self._hooks.flood)
         self.stderr = Drain(err, self._on_flood, self._hooks.flood)
         self._drains = [self.stdout, self.stderr]
@@ -168,6 +180,8 @@ class WorkerProcess(asyncio.Protocol):
             return
         self._closing = True
         self._kill_group()
+        if self._watch is not None:
+            self._watch.stop()
         for drain in self._drains:
             self._loop.remove_reader(drain.fd)
             drain.close()
@@ -206,14 +220,24 @@ class WorkerProcess(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._closing:
             return
-        self._kill_group()
         self._reporting = self._loop.create_task(self._report_lost())
 
     async def _report_lost(self) -> None:
-        await asyncio.wait((self._dead,), timeout=DEATH_SECONDS)
+        await asyncio.wait((self._dead,), timeout=LAST_SECONDS)
+        if not self._dead.done():
+            self.kill("it ended its line to the engine")
+            await asyncio.wait((self._dead,), timeout=DEATH_SECONDS)
         if not self._closing:
             code = self._dead.result() if self._dead.done() else None
             self._hooks.on_lost(WorkerLost(self._why_killed or cause(code), exit_code=code))
+
+
+def pid_of(descriptor: int) -> int:
+    """The number that the process of such a descriptor has here, which in a namespace of its own is another one; 0 when
+    it is gone."""
+    facts = Path(f"/proc/self/fdinfo/{descriptor}").read_text("ascii")
+    pids = (line.split()[1] for line in facts.splitlines() if line.startswith("Pid:"))
+    return max(0, int(next(pids, 0)))
 
 
 def broken_context(message: str, type_name: str) -> ContextError:
@@ -250,4 +274,4 @@ def _clear(folder: str) -> None:
         _CLEANERS.submit(run, lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
-__all__ = ["WorkerProcess", "ZygoteLauncher", "broken_context", "cause"]
+__all__ = ["WorkerProcess", "ZygoteLauncher", "broken_context", "cause", "pid_of"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rlm_kernel.repl.base import Repl
+from rlm_kernel.repl.bwrap import BwrapLauncher
 from rlm_kernel.repl.launcher import Launcher
 from rlm_kernel.repl.pack import Packed
 from rlm_kernel.repl.process import ZygoteLauncher
@@ -27,6 +28,8 @@ class Repls:
 
 
 def _launcher(terms: Terms, context: Packed | None) -> Launcher:
+    if terms.isolation == "bwrap":
+        return BwrapLauncher(terms, context)
     return ZygoteLauncher(terms, context)
 
 

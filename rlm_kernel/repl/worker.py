@@ -65,11 +65,20 @@ class WorkerRepl:
         self._answered, self._lost = self._loop.create_future(), None
         hooks = Hooks(on_frame=self._on_frame, on_lost=self._on_lost, flood=OUTPUT_LIMIT)
         self._worker = await self._launcher.start(hooks, self._context, seed=self._seed)
-        frame = await self._answered
+        try:
+            frame = await self._answered
+        except WorkerLost as lost:
+            raise self._never_opened(lost) from None
         if frame["op"] == "broken":
             card = self._context.card if self._context else None
             raise broken_context(str(frame.get("message")), card.type if card else "value")
         self._check(frame)
+
+    def _never_opened(self, lost: WorkerLost) -> WorkerLost:
+        said = str(self._outputs().get("stderr", "")).strip().rpartition("\n")[2]
+        return WorkerLost(
+            f"the worker did not start: {lost}{': ' * bool(said)}{said}", exit_code=lost.exit_code
+        )
 
     def _check(self, opened: dict[str, Any]) -> None:
         """Holds the worker to the level that the run promised. Raises `ReplError`."""

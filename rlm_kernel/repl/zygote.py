@@ -62,7 +62,8 @@ class Zygote:
         """A new process, made as the order says, with those files; `on_death` gets its exit code once. Raises
         `ReplError`."""
         number = next(self._numbers)
-        born = self._births[number] = self._loop.create_future()
+        born: asyncio.Future[Born] = self._loop.create_future()
+        self._births[number] = born
         self._deaths[number] = on_death
         try:
             await self._send({**order, "number": number}, fds)

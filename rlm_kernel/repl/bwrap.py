@@ -1,0 +1,71 @@
+"""`BwrapLauncher`: guarded workers in namespaces of their own, made by bubblewrap: no network, no foreign processes, and
+a file system in which only what they may read exists."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+
+from rlm_kernel.repl.pack import Packed
+from rlm_kernel.repl.process import ZygoteLauncher
+from rlm_kernel.repl.terms import Terms
+from rlm_kernel.repl.zygote import Zygote, start_zygote
+
+NAME = "bwrap"
+_ALONE = ("--unshare-all", "--die-with-parent", "--proc", "/proc", "--dev", "/dev")
+_TRY_SECONDS = 10
+
+
+class BwrapLauncher(ZygoteLauncher):
+    """Its first zygote runs in the namespaces, and so does whatever that forks. Each run has one of its own."""
+
+    def __init__(self, terms: Terms, context: Packed | None = None) -> None:
+        super().__init__(terms, context)
+        self._place = tempfile.mkdtemp(prefix="rlm-")
+        self._readable = terms.readable
+        self._first: Zygote | None = None
+
+    async def base(self) -> Zygote:
+        """The run's zygote that knows no context."""
+        if self._first is None or not self._first.alive:
+            self._first = start_zygote(self._command(), knows_parent=False)
+        return self._first
+
+    async def close(self) -> None:
+        """Ends the run's zygotes."""
+        await super().close()
+        if self._first is not None:
+            self._first.close()
+        shutil.rmtree(self._place, ignore_errors=True)
+
+    def _command(self) -> list[str]:
+        program = shutil.which(NAME) or NAME
+        seen = [part for path in self._readable for part in ("--ro-bind-try", path, path)]
+        return [program, *_ALONE, *seen, "--bind", self._place, self._place, "--"]
+
+    def _make_folder(self) -> str:
+        return tempfile.mkdtemp(dir=self._place)
+
+
+@cache
+def offered() -> str:
+    """Nothing where bubblewrap works on this system, else one sentence that says why not."""
+    program = shutil.which(NAME)
+    if program is None:
+        return "bubblewrap is not installed (on Debian or Ubuntu: sudo apt-get install bubblewrap)"
+    try:
+        tried = subprocess.run(
+            [program, *_ALONE, "--ro-bind", "/", "/", "--", "true"],
+            capture_output=True,
+            text=True,
+            timeout=_TRY_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"bubblewrap does not start here: {error}"
+    return "" if tried.returncode == 0 else f"bubblewrap does not work here: {tried.stderr.strip()[:200]}"
+
+
+__all__ = ["BwrapLauncher", "offered"]
