@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_ANSWER = 16_000_000
+_SPARE_BYTES = 4_000_000
 _OURS = os.path.dirname(__file__)
 
 
@@ -53,6 +54,7 @@ class Namespace:
         self._pristine = Pristine({"display": self._gallery.display, "input": no_input})
         self._streams = Streams()
         self._running = False
+        self._spare = bytearray(_SPARE_BYTES)
 
     def run(self, code: str, name: str) -> dict[str, Any]:
         """What the block named `name` did, as the fields of a `done` frame."""
@@ -89,11 +91,18 @@ class Namespace:
         self._notes = self._pristine.restore()  # a thread of the block before may have gone on
         self._variables["__builtins__"] = builtins
         self._gallery.renew()
+        self._save_room()
         lanes.begin_block(name)
         self._streams.renew()
         signal.signal(signal.SIGINT, self._on_interrupt)
         os.makedirs(self._workdir, exist_ok=True)
         os.chdir(self._workdir)
+
+    def _save_room(self) -> None:
+        try:
+            self._spare = self._spare or bytearray(_SPARE_BYTES)
+        except MemoryError:
+            return  # what fills the memory is still there; the block may be about to delete it
 
     def _on_interrupt(self, *_: object) -> None:
         # An interrupt that comes just after a block ended must not end the worker.
@@ -109,9 +118,16 @@ class Namespace:
         error = self._raised(work)
         if error is None or isinstance(error, Submitted):
             return None
+        if isinstance(error, MemoryError):
+            self._make_room(error)
         told: list[dict[str, str]] = []
         stopped = self._raised(lambda: told.append(_error(error)))
         return told[0] if told else _error(stopped or error, said="<unprintable>")
+
+    def _make_room(self, error: MemoryError) -> None:
+        # There is no memory to say so with: what the block's calls held goes, and what was kept for this.
+        self._spare = bytearray()
+        traceback.clear_frames(error.__traceback__)
 
     def _raised(self, work: Callable[[], object]) -> BaseException | None:
         try:
