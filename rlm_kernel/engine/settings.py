@@ -77,11 +77,7 @@ class Settings:
         for name in ("max_tokens", "max_seconds", "max_output_tokens"):
             _at_least(self, name, 1e-9)
         _at_least(self, "output_chars", 200)
-        if isinstance(self.readable, str) or not all(isinstance(path, str) for path in self.readable):
-            raise ConfigError(
-                f"readable takes paths in a tuple, not {self.readable!r}: readable=('data',)", setting="readable"
-            )
-        object.__setattr__(self, "readable", tuple(self.readable))
+        object.__setattr__(self, "readable", _paths(self.readable))
 
     def recorded(self) -> dict[str, Any]:
         """The options as the trace keeps them: every one but the trace's own place."""
@@ -93,6 +89,12 @@ class Settings:
 def terms_of(settings: Settings) -> Terms:
     """What the workers of a run with those settings are started under here. Raises `ConfigError`."""
     return obtain(settings.isolation, memory_mb=settings.memory_mb, readable=settings.readable)
+
+
+def _paths(value: Any) -> tuple[str, ...]:
+    if isinstance(value, list | tuple) and all(isinstance(path, str) for path in value):
+        return tuple(value)
+    raise ConfigError(f"readable takes a list of paths, not {value!r}: readable=['data']", setting="readable")
 
 
 def _at_least(settings: Settings, name: str, least: float) -> None:
