@@ -112,8 +112,12 @@ if sys.platform == "win32":
                 os.set_handle_inheritable(handle, True)
             try:
                 process = subprocess.Popen(
-                    command,
-                    env={**ENVIRONMENT, "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")},
+                    [base, *command[1:]],
+                    env={
+                        **ENVIRONMENT,
+                        "SYSTEMROOT": os.environ.get("SYSTEMROOT", ""),
+                        "__PYVENV_LAUNCHER__": command[0],
+                    },
                     startupinfo=subprocess.STARTUPINFO(lpAttributeList={"handle_list": handles}),
                     creationflags=subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW,
                     **options,

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 import test_worker
-from rlm_kernel.repl.guard import guard
 from test_worker import run  # noqa: F401 - a fixture
 from workers import Worker
 
 from rlm_kernel.engine.thread import submit
 from rlm_kernel.errors import ReplError
 from rlm_kernel.repl.base import BlockResult
+from rlm_kernel.repl.guard import guard
 from rlm_kernel.repl.pipes import Reader, Tap
 from rlm_kernel.repl.portable import PortableLauncher
 from rlm_kernel.repl.system import Posix
