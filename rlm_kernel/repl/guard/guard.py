@@ -8,24 +8,19 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import struct
 
 from rlm_kernel.repl.guard import landlock, seccomp
-from rlm_kernel.repl.guard.linux import MACHINE, buffer, call
+from rlm_kernel.repl.guard.linux import MACHINE, call
+from rlm_kernel.repl.guard.probes import holes
 
 TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 _CAPABILITIES = 0x20080522  # _LINUX_CAPABILITY_VERSION_3
 _PR_SET_NO_NEW_PRIVS = 38
-_PR_SET_PDEATHSIG = 1
-_CAP_DAC_READ_SEARCH = 2  # root goes on reading what root can read, as far as landlock allows
-_AF_INET, _SOCK_STREAM = 2, 1
-_PTRACE_CONT = 7
-_NOTHING = 0  # an address where nothing is, a process that is none: what is allowed fails over it, and does no harm
-_REFUSALS = (errno.EPERM, errno.EACCES, errno.ENOSYS)
+_READING = 1 << 2  # CAP_DAC_READ_SEARCH: root goes on reading what root can, as far as landlock allows
 
 
 def offered() -> str:
@@ -61,7 +56,9 @@ def lock(workdir: str, readable: Iterable[str]) -> None:
     """Locks this process, which must have one thread, for good: it can read those files and folders, write the work
     directory, compute, and use what it has open. Raises `OSError`, and then nothing must run in it."""
     if len(os.listdir("/proc/self/task")) > 1:
-        raise OSError(errno.EBUSY, "a process with several threads cannot be locked: the others would stay free")
+        raise OSError(
+            errno.EBUSY, "a process with several threads cannot be locked: the others would stay free"
+        )
     abi = landlock.version()
     call("prctl", _PR_SET_NO_NEW_PRIVS, 1)
     _drop_capabilities()
@@ -69,29 +66,20 @@ def lock(workdir: str, readable: Iterable[str]) -> None:
     seccomp.install(landlock_truncates=abi >= landlock.TRUNCATES)
 
 
+def prepare() -> None:
+    """Does what every lock needs and no lock needs anew: for a process that forks others, which lock themselves. Does
+    nothing where the guard is not offered."""
+    if not offered():
+        seccomp.prepare(landlock_truncates=landlock.version() >= landlock.TRUNCATES)
+
+
 def _drop_capabilities() -> None:
     """Where the notebook runs as root, guarded code has root's files and none of root's powers."""
-    header = buffer(struct.pack("=Ii", _CAPABILITIES, 0))
-    sets = buffer(bytes(24))
-    call("capget", header, sets)
-    effective, permitted, _, *_ = struct.unpack("=6I", sets.raw)
-    kept = 1 << _CAP_DAC_READ_SEARCH
-    call("capset", header, buffer(struct.pack("=6I", effective & kept, permitted & kept, 0, 0, 0, 0)))
+    header = struct.pack("=Ii", _CAPABILITIES, 0)
+    try:
+        call("capset", header, struct.pack("=6I", _READING, _READING, 0, 0, 0, 0))
+    except PermissionError:  # it has not even that one
+        call("capset", header, bytes(24))
 
 
-def holes(workdir: str) -> list[str]:
-    """What this process can still do and must not be able to, a sentence each; none when the guard holds. Every probe
-    is a real attempt, and one that succeeds is undone."""
-    beside = f"{workdir.rstrip('/')}-beside-{os.getpid()}"
-    parent = os.getppid()
-    found = [sentence for sentence, path in _FOREIGN(parent) if _opens(path)]
-    if _lists("/"):
-        found.append("it can list folders outside its work directory")
-    if _writes(beside):
-        found.append("it can write outside its work directory")
-    if _sockets():
-        found.append("it can open network connections")
-    if _forks():
-        found.append("it can start processes")
-    found += [sentence for sentence, attempt in _ATTEMPTS(parent) if _allowed(attempt)]
-    return found
+__all__ = ["holes", "lock", "offered", "prepare"]
