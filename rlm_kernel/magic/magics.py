@@ -53,6 +53,9 @@ class RlmMagics(Magics):
     pause_seconds = Float(120.0, help="How long a run waits for a server that is out; 0: not at all.").tag(
         config=True
     )
+    pause_seconds = Float(120.0, help="How long a run waits for a server that is out; 0: not at all.").tag(
+        config=True
+    )
     temperature = Float(None, allow_none=True, help="Left to the server when None.").tag(config=True)
     isolation = Unicode(
         "auto",
@@ -103,6 +106,7 @@ class RlmMagics(Magics):
     @argument("--concurrency", type=int, help="Requests under way at the same time.")
     @argument("--block-seconds", type=float, help="A block's own time, without its sub-calls.")
     @argument("--request-seconds", type=float, help="One request with its retries.")
+    @argument("--pause-seconds", type=float, help="How long to wait for a server that is out.")
     @argument("--pause-seconds", type=float, help="How long to wait for a server that is out.")
     @argument("--temperature", type=float, help="Left to the server when not given.")
     @argument(

@@ -74,8 +74,8 @@ class Session:
             return
         if op.error:
             self._reply(op, error=op.error)
-        elif op.name in ("stop", "answer_now"):
-            self._end(op)
+        elif op.name in ("stop", "answer_now", "try_now"):
+            self._pass_on(op)
         elif op.name == "derive":
             # Packing a context and replaying up to a call take their time, and the trees are to grow meanwhile.
             self._beside(lambda: self._serve(op))
@@ -110,7 +110,7 @@ class Session:
         run = contextvars.copy_context().run
         threading.Thread(target=run, args=(work,), name=NAME, daemon=True).start()
 
-    def _end(self, op: Op) -> None:
+    def _pass_on(self, op: Op) -> None:
         run = RUNS.get(op.run)
         if run is None:
             self._reply(
@@ -122,7 +122,10 @@ class Session:
         elif not run.trace.live:
             self._reply(op, error="the run has ended already: what it has is in its tree")
         else:
-            run.answer_now()
+            if op.name == "try_now":
+                run.try_now()
+            else:
+                run.answer_now()
             self._reply(op, ok=True)
 
     # On the session's own thread

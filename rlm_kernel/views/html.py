@@ -26,6 +26,7 @@ from rlm_kernel.views.derived import (
 from rlm_kernel.views.extent import EXTENTS, MAX_BYTES, Extent
 from rlm_kernel.views.markup import details, image, inline, items, prose, table
 from rlm_kernel.views.outputs import Image, Output, Table, output_line, outputs_of, printed
+from rlm_kernel.views.pauses import pause_line
 from rlm_kernel.views.sources import answer_note
 from rlm_kernel.views.summary import (
     REPLAYED,
@@ -126,8 +127,9 @@ class _Tree:
         return "<div>" + "\n".join(parts) + "</div>"
 
     def _derived(self) -> list[str]:
-        told, held = derived_facts(self._trace), waiting(self._trace)
+        told, held, pause = derived_facts(self._trace), waiting(self._trace), pause_line(self._trace)
         parts = [f"<p><b>Origin</b> {inline(' · '.join(told), 1000)}</p>"] if told else []
+        parts += [f"<p>{inline(pause, 400)}</p>"] if pause else []
         return [*parts, *([f"<p>{HELD} {count(held, 'block')} waiting for you</p>"] if held else [])]
 
     def _answer(self) -> list[str]:

@@ -146,6 +146,6 @@ _MORE: dict[str, tuple[_Check, _Read]] = {
     "derive": (_wrong_derive, _wish),
     "decide": (_wrong_decide, _verdict),
 }
-_NAMES = {*_MORE, "unwatch", "stop", "answer_now", "bundle", "file"}
+_NAMES = {*_MORE, "unwatch", "stop", "answer_now", "try_now", "bundle", "file"}
 
 __all__ = ["Op", "Verdict", "Wish", "read_op"]

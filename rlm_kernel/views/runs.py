@@ -25,6 +25,9 @@ class AnyRun(Protocol):
     def answer_now(self) -> object:
         """Asks for one last turn; returns at once, from any thread."""
 
+    def try_now(self) -> object:
+        """Tries the server that the run waits for; returns at once, from any thread."""
+
     def decide(
         self, call_id: str, turn: int, block: int, decision: Decision = "", code: str | None = None
     ) -> bool:

@@ -16,6 +16,7 @@ from rlm_kernel.views.derived import (
     waiting,
 )
 from rlm_kernel.views.outputs import output_line, outputs_of
+from rlm_kernel.views.pauses import pause_line
 from rlm_kernel.views.sources import answer_note, call_label, label, used_then
 from rlm_kernel.views.summary import (
     BAD,
@@ -54,6 +55,8 @@ def text_tree(trace: Trace, *, now: float | None = None, max_lines: int = MAX_LI
     derived = derived_facts(trace)
     name = "Origin" if started.origin else "Replies"
     head += [f"{name:10}{' · '.join(derived)}"] if derived else []
+    pause = pause_line(trace, now)
+    head += [f"Server    {pause}"] if pause else []
     rows = _Rows(trace, rollups(root), now).call(root)
     left_out = len(rows) - max_lines
     if left_out > 0:

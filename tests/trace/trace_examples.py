@@ -30,7 +30,9 @@ from rlm_kernel.trace import (
     Origin,
     Recorder,
     RichOutput,
+    RunContinued,
     RunFinished,
+    RunPaused,
     RunStarted,
     Site,
     Status,
@@ -377,6 +379,33 @@ def fork(path: Path | None = None) -> Trace:
     return story.end("exhausted", answer="1 and 2.")
 
 
+OUT = ErrorInfo(type="ServerFailed", message="http://localhost:8000 failed (503): busy.")
+
+
+def paused(path: Path | None = None) -> Trace:
+    """The server goes out under two plain requests; one tries for both, in vain at first, and both are answered."""
+    code = 'parts = llm_query_batched([f"Sum up {p}" for p in context])'
+    story = Story(path=path)
+    story.root()
+    story.ask("0", 1, SYSTEM, "Which papers disagree?")
+    story.reply("0", 1, fenced(code))
+    for index in range(2):
+        place = Batch(id="0.1.1", index=index, size=2)
+        story.llm(f"0.1.{index + 1}", f"p{index + 1}", batch=place, site=Site(block=1, line=1, code=code))
+    story.record(RunPaused(call_id="0.1.2", turn=1, error=OUT, retry_at=1.7, until=120.7))
+    story.record(RunPaused(call_id="0.1.2", turn=1, error=OUT, retry_at=2.8, until=120.7, tries=1))
+    story.record(RunContinued(call_id="0.1.2", seconds=0.2))
+    for call_id in ("0.1.2", "0.1.1"):
+        story.reply(call_id, 1, f"the sum of {call_id}")
+        story.finish(call_id, how="reply")
+    story.code("0", 1, code, variables=VariableChanges(added=(Variable(name="parts", type="list"),)))
+    story.ask("0", 2, "Block 1 printed nothing.")
+    story.reply("0", 2, fenced('FINAL("1 and 3")'))
+    story.code("0", 2, 'FINAL("1 and 3")')
+    story.finish("0", answer="1 and 3", how="FINAL")
+    return story.end(answer="1 and 3")
+
+
 STORIES: dict[str, Callable[[Path | None], Trace]] = {
     "one-call": one_call,
     "nested": nested,
@@ -387,6 +416,7 @@ STORIES: dict[str, Callable[[Path | None], Trace]] = {
     "unicode": unicode,
     "rich": rich,
     "fork": fork,
+    "paused": paused,
 }
 
 

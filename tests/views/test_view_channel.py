@@ -39,6 +39,9 @@ class FakeRun:
     def answer_now(self) -> None:
         self.done.append("answer_now")
 
+    def try_now(self) -> None:
+        self.done.append("try_now")
+
     def decide(
         self, call_id: str, turn: int, block: int, decision: Decision = "", code: str | None = None
     ) -> bool:
@@ -234,7 +237,9 @@ def test_whoever_watches_what_is_not_there_hears_that_nothing_comes(
     assert warning in told["warning"]
 
 
-@pytest.mark.parametrize(("op", "done"), [("stop", "cancel"), ("answer_now", "answer_now")])
+@pytest.mark.parametrize(
+    ("op", "done"), [("stop", "cancel"), ("answer_now", "answer_now"), ("try_now", "try_now")]
+)
 def test_an_end_is_passed_on_by_the_thread_that_brings_it(op: str, done: str, front_end: FrontEnd) -> None:
     run = FakeRun(Trace(live=True, run_id=f"run-to-{op}"))
     RUNS.add(run)
@@ -259,6 +264,7 @@ def test_a_run_that_has_ended_cannot_be_hurried(front_end: FrontEnd) -> None:
     run = FakeRun(trace)
     RUNS.add(run)
     assert "ended already" in front_end.ask(op="answer_now", run="ended-already")["error"]
+    assert "ended already" in front_end.ask(op="try_now", run="ended-already")["error"]
     assert run.done == []
 
 
@@ -320,7 +326,9 @@ JSON = st.recursive(
     lambda each: st.lists(each, max_size=3) | st.dictionaries(st.text(max_size=5), each, max_size=3),
     max_leaves=5,
 )
-OPS = st.sampled_from(["watch", "unwatch", "whole", "stop", "answer_now", "bundle", "file", "dance", 3, None])
+OPS = st.sampled_from(
+    ["watch", "unwatch", "whole", "stop", "answer_now", "try_now", "bundle", "file", "dance", 3, None]
+)
 NEARLY = st.fixed_dictionaries(
     {}, optional={"op": OPS, "run": JSON, "ask": JSON, "since": JSON, "seqs": JSON, "more": JSON}
 )

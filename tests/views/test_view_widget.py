@@ -92,6 +92,9 @@ class FakeRun:
     def answer_now(self) -> None:
         raise AssertionError("closing a widget hurries no run")
 
+    def try_now(self) -> None:
+        raise AssertionError("closing a widget tries nothing")
+
 
 def test_a_closed_widget_leaves_the_run_alone() -> None:
     widget = TraceWidget(FakeRun())
