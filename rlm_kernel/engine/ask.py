@@ -10,6 +10,7 @@ from rlm_kernel.engine.limits import Ledger
 from rlm_kernel.engine.outage import Outage
 from rlm_kernel.engine.past import Past
 from rlm_kernel.engine.settings import Settings
+from rlm_kernel.engine.tokens import Reservation
 from rlm_kernel.errors import ModelError, RLMError
 from rlm_kernel.models import Model, Reply, Request
 from rlm_kernel.trace import ErrorInfo, Mode, ModelReplied, Recorder, redact_keys
@@ -46,17 +47,18 @@ class Asker:
             return known
         async with self._slots:
             with await self._ledger.reserve(request, beyond_limits=beyond_limits) as reserved:
-                reply = await self._send(model, reserved.request, name)
+                reply = await self._send(model, reserved, name)
                 reserved.settle(reply)
                 return reply
 
-    async def _send(self, model: Model, request: Request, name: str) -> Reply:
-        started = time.monotonic()
+    async def _send(self, model: Model, reserved: Reservation, name: str) -> Reply:
+        request, started = reserved.request, time.monotonic()
 
         async def ask(each: Request) -> Reply:
             nonlocal started
             started = time.monotonic()  # a request that waited for its server did not take as long as that
-            return await model.reply(each if name == each.model else replace(each, model=name))
+            with reserved.attempt():
+                return await model.reply(each if name == each.model else replace(each, model=name))
 
         try:
             reply = await (self._outage.send(request, ask) if model.mode == "live" else ask(request))

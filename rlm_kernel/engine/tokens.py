@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 
@@ -69,13 +71,11 @@ class Tokens:
             self._left(waiter)
             raise
 
-    def close(self, reservation: Reservation, reply: Reply | None, *, lost: bool) -> None:
-        """Ends a reservation: counts the reply, or what the request may have cost without one, and lets others in."""
+    def close(self, reservation: Reservation, reply: Reply | None = None) -> None:
+        """Ends a reservation, counts the reply, and lets others in."""
         self.reserved -= reservation.tokens
         if reply is not None:
             self.used += self._counted(reservation, reply)
-        elif lost:
-            self.lost += reservation.tokens
         self._let_in()
 
     def _serve(self, waiter: _Waiter) -> bool:
@@ -103,7 +103,7 @@ class Tokens:
         if waiter.served.cancelled():
             self._let_in()  # it leaves the queue when it comes to its head
         elif waiter.served.exception() is None:  # it had been let in and was cancelled before it knew
-            self.close(waiter.served.result(), None, lost=False)
+            self.close(waiter.served.result())
 
     def _taken(self, request: Request, sent: int, most: int) -> Reservation:
         reservation = Reservation(self, request, sent=sent, most=most, overlong=self._overlong)
@@ -165,8 +165,18 @@ class Reservation:
         self.request = replace(request, output_cap=most) if most else request
 
     def settle(self, reply: Reply) -> None:
-        """Says what came; without it the request counts as one whose reply nobody has seen."""
+        """Says what came."""
         self._reply = reply
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Around each time that the request is sent. One that may be billed though it brings no reply counts in full."""
+        try:
+            yield
+        except BaseException as error:
+            if may_be_billed(error):
+                self._tokens.lost += self.tokens
+            raise
 
     def __enter__(self) -> Reservation:
         return self
@@ -174,7 +184,7 @@ class Reservation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._tokens.close(self, self._reply, lost=may_be_billed(error))
+        self._tokens.close(self, self._reply)
 
 
 class _Waiter:
@@ -187,7 +197,7 @@ class _Waiter:
         self.served: asyncio.Future[Reservation] = asyncio.get_running_loop().create_future()
 
 
-def may_be_billed(error: BaseException | None) -> bool:
+def may_be_billed(error: BaseException) -> bool:
     """Whether a request that ended so may have cost something.
 
     A server that answers with an error has done no work, unless it is a gateway that gave up waiting for it. Anything

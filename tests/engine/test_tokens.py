@@ -209,12 +209,26 @@ def test_a_reply_that_was_not_asked_for_costs_nothing() -> None:
 def test_a_request_without_a_reply_counts_where_it_may_be_billed(error: BaseException, billed: bool) -> None:
     async def scene() -> None:
         tokens = Tokens(10_000)
-        with suppress(type(error)), await tokens.reserve(request()) as reserved:
+        with suppress(type(error)), await tokens.reserve(request()) as reserved, reserved.attempt():
             raise error
         assert tokens.reserved == 0
         assert tokens.lost == (reserved.tokens if billed else 0)
 
     assert may_be_billed(error) == billed
+    on_a_loop(scene)
+
+
+def test_each_attempt_that_may_be_billed_counts_beside_the_reply_of_the_last() -> None:
+    async def scene() -> None:
+        tokens = Tokens(10_000)
+        with await tokens.reserve(request()) as reserved:
+            for status in (504, 429):
+                with suppress(ServerFailed), reserved.attempt():
+                    raise ServerFailed("", model="m", status=status)
+            with reserved.attempt():
+                reserved.settle(said(10, 10))
+        assert (tokens.lost, tokens.used, tokens.reserved) == (reserved.tokens, 20, 0)
+
     on_a_loop(scene)
 
 
@@ -331,7 +345,7 @@ class Account(RuleBasedStateMachine):
     @rule(reservation=consumes(reservations), status=st.sampled_from([None, 429, 504]))
     def fail(self, reservation: Reservation, status: int | None) -> None:
         self.open.discard(reservation)
-        with suppress(ModelError), reservation:
+        with suppress(ModelError), reservation, reservation.attempt():
             raise ModelError("", model="m", status=status)
 
     @invariant()
@@ -400,7 +414,7 @@ def test_a_request_costs_a_few_microseconds_of_accounting() -> None:
     async def scene() -> float:
         async def batch() -> None:
             for _ in range(1_000):
-                with await tokens.reserve(asked) as reserved:
+                with await tokens.reserve(asked) as reserved, reserved.attempt():
                     reserved.settle(reply)
 
         times = []
