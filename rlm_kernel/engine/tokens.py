@@ -61,9 +61,10 @@ class Tokens:
         sent, most = self._reckoned(request), int(request.max_output_tokens or REPLY_TOKENS)
         if beyond_limits:
             return self._taken(request, sent, most)
+        fits = None if self._waiting else self._fit(sent, most)
+        if fits is not None:
+            return self._taken(request, sent, fits)
         waiter = _Waiter(request, sent, most)
-        if not self._waiting and self._serve(waiter):
-            return waiter.served.result()
         self._waiting.append(waiter)
         try:
             return await waiter.served
@@ -78,19 +79,28 @@ class Tokens:
             self.used += self._counted(reservation, reply)
         self._let_in()
 
+    def _fit(self, sent: int, most: int) -> int | None:
+        """How long the reply may be; None where requests under way must end first. Raises `LimitExceeded`."""
+        assert self.limit is not None  # or nobody asks
+        left = self.limit - self.spent - sent
+        if max(most, self._overlong) <= left - self.reserved:
+            return most
+        least = min(most, LEAST_REPLY_TOKENS)
+        if left < max(least, self._overlong):
+            raise self._refusal(sent + least)
+        # While others are under way, a shorter reply would be cut short for no reason: they may leave enough.
+        return None if self.reserved else min(most, left)
+
     def _serve(self, waiter: _Waiter) -> bool:
         """Whether the waiter need not wait any more: it has a reservation, or the error that it can have none."""
-        assert self.limit is not None  # or nobody waits
-        most = max(waiter.most, self._overlong)
-        left = self.limit - self.spent - waiter.sent
-        if most <= left - self.reserved:
-            waiter.served.set_result(self._taken(waiter.request, waiter.sent, waiter.most))
-        elif left < max(min(waiter.most, LEAST_REPLY_TOKENS), self._overlong):
-            waiter.served.set_exception(self._refusal(waiter.sent + min(waiter.most, LEAST_REPLY_TOKENS)))
-        elif self.reserved:
-            return False  # a shorter reply would be one cut short for no reason: the others may leave enough
-        else:
-            waiter.served.set_result(self._taken(waiter.request, waiter.sent, min(waiter.most, left)))
+        try:
+            most = self._fit(waiter.sent, waiter.most)
+        except LimitExceeded as error:
+            waiter.served.set_exception(error)
+            return True
+        if most is None:
+            return False
+        waiter.served.set_result(self._taken(waiter.request, waiter.sent, most))
         return True
 
     def _let_in(self) -> None:
