@@ -238,8 +238,7 @@ def test_f74_a_run_outlives_the_thread_that_started_it() -> None:
     async def reply(request: Request) -> str:
         if request.call_id != "0":
             return submit("'from a child'")
-        while not gates[request.turn - 1].is_set():
-            await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(gates[request.turn - 1].wait, 20)
         return (
             code("kept = len(context)", "child = rlm_query('q', context='y')")
             if request.turn == 1
