@@ -10,7 +10,7 @@ import errno
 import os
 import struct
 
-from rlm_kernel.repl.guard import landlock, seccomp
+from rlm_kernel.repl.guard import landlock, seccomp, semaphores
 from rlm_kernel.repl.guard.linux import MACHINE, call
 from rlm_kernel.repl.guard.probes import holes
 
@@ -64,6 +64,7 @@ def lock(workdir: str, readable: Iterable[str]) -> None:
     _drop_capabilities()
     landlock.restrict(workdir, readable, abi=abi)
     seccomp.install(landlock_truncates=abi >= landlock.TRUNCATES)
+    semaphores.install()
 
 
 def prepare() -> None:
