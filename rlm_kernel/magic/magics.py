@@ -6,7 +6,6 @@ Here is what can be typed, and what is wrong with what was; `asking` and `comman
 from __future__ import annotations
 
 import argparse
-import re
 import shlex
 import sys
 from importlib import import_module
@@ -17,8 +16,10 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope
 from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import Bool, Float, Int, List, Unicode
+from traitlets.config import Config
 
 from rlm_kernel.magic.control import Control
+from rlm_kernel.magic.keys import check_settings, refuse_keys
 from rlm_kernel.magic.variables import check_name, context_of
 
 if TYPE_CHECKING:
@@ -53,9 +54,6 @@ class RlmMagics(Magics):
     pause_seconds = Float(120.0, help="How long a run waits for a server that is out; 0: not at all.").tag(
         config=True
     )
-    pause_seconds = Float(120.0, help="How long a run waits for a server that is out; 0: not at all.").tag(
-        config=True
-    )
     temperature = Float(None, allow_none=True, help="Left to the server when None.").tag(config=True)
     isolation = Unicode(
         "auto",
@@ -83,6 +81,11 @@ class RlmMagics(Magics):
         self.sizes: dict[str, int] = {}
         self.control = Control(self)
 
+    def update_config(self, config: Config) -> None:
+        """Takes what `%config` sets. Raises `UsageError` for a key."""
+        check_settings(list(config.get("RlmMagics", {}).items()))
+        super().update_config(config)
+
     @magic_arguments("%%rlm")
     @argument("names", nargs="*", help="The variable to ask about; several become a dict by name.")
     @argument(
@@ -106,7 +109,6 @@ class RlmMagics(Magics):
     @argument("--concurrency", type=int, help="Requests under way at the same time.")
     @argument("--block-seconds", type=float, help="A block's own time, without its sub-calls.")
     @argument("--request-seconds", type=float, help="One request with its retries.")
-    @argument("--pause-seconds", type=float, help="How long to wait for a server that is out.")
     @argument("--pause-seconds", type=float, help="How long to wait for a server that is out.")
     @argument("--temperature", type=float, help="Left to the server when not given.")
     @argument(
@@ -147,10 +149,11 @@ class RlmMagics(Magics):
         The tree grows below the cell, the answer under it; both stay in the saved notebook. `-o run` keeps the
         Run: run.answer, run["0.2.1"], run.usage, run.save("papers.rlm.jsonl"). `%rlm help` lists the line commands.
         """
+        words = line.split()
+        refuse_keys(words)
         if cell is None:
             _load("commands").dispatch(self, line)
             return
-        words = line.split()
         if len(words) > 1 and words[0] in DERIVING and words[0] not in self.variables:
             derive = _load("derive")
             derive.command(self, words[0], derive.split(line)[1:], cell)
@@ -184,6 +187,7 @@ class RlmMagics(Magics):
             words = shlex.split(line)
         except ValueError as error:
             raise UsageError(f"{error}: check the quotes in the %%rlm line") from None
+        refuse_keys(words)
         _refuse_unexpanded(words)
         arguments: argparse.Namespace = self.rlm.parser.parse_args(words)
         check_name(arguments.out)
@@ -196,9 +200,6 @@ class RlmMagics(Magics):
         return arguments
 
 
-_KEY = re.compile(r"(^--key)|(api[-_]?key)|(\bsk-\w)", re.IGNORECASE)
-
-
 def _load(name: str) -> Any:
     # The engine is loaded by the first cell that uses it: %load_ext must cost a notebook nothing.
     return import_module(f"rlm_kernel.magic.{name}")
@@ -206,10 +207,6 @@ def _load(name: str) -> Any:
 
 def _refuse_unexpanded(words: list[str]) -> None:
     for word in words:
-        if _KEY.search(word):
-            raise UsageError(
-                "a key does not belong into a notebook: set OPENAI_API_KEY before Jupyter starts"
-            )
         if "$" in word:
             name = word.partition("$")[2].strip("{}")
             raise UsageError(

@@ -160,6 +160,11 @@ def _checked(base_url: str) -> str:
             "a password does not belong into the base URL; write http://host/v1 and set OPENAI_API_KEY",
             setting="base_url",
         )
+    if parts.query or parts.fragment:
+        raise ConfigError(
+            "a query does not belong into the base URL; write http://host/v1, and set OPENAI_API_KEY if it held a key",
+            setting="base_url",
+        )
     return base_url
 
 

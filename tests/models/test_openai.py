@@ -374,7 +374,7 @@ def test_a_redirect_is_refused_and_its_target_sees_nothing() -> None:
     assert caught.value.status == 307
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:9/v1?key=hidden", "127.0.0.1:9/hidden/v1#hidden"])
+@pytest.mark.parametrize("address", ["127.0.0.1:9/hidden/v1", "127.0.0.1:9/v1/hidden/"])
 def test_of_the_base_url_only_the_origin_is_shown(address: str) -> None:
     model = OpenAIModel("asked", base_url=f"http://{address}", retries=0)
     with pytest.raises(ServerUnreachable) as caught:
@@ -384,7 +384,15 @@ def test_of_the_base_url_only_the_origin_is_shown(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "base_url", ["http://user:hidden@localhost:9/v1", "localhost:8000/v1", "small", "ftp://x"]
+    "base_url",
+    [
+        "http://user:hidden@localhost:9/v1",
+        "http://localhost:9/v1?key=hidden",
+        "http://localhost:9/v1#hidden",
+        "localhost:8000/v1",
+        "small",
+        "ftp://x",
+    ],
 )
 def test_a_base_url_that_cannot_work_is_refused_as_a_setting(base_url: str) -> None:
     with pytest.raises(ConfigError) as caught:
