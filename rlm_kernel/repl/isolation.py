@@ -6,7 +6,7 @@
     bwrap           … in namespaces of its own as well, where bubblewrap is installed
     kernel:<spec>   in a kernel that jupyter_client starts, as safe as the machine that is on
 
-`references` for the walls between them: the threat model in SECURITY.md.
+What each of them stops, and what it does not, is in SECURITY.md.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rlm_kernel.errors import ConfigError
+from rlm_kernel.repl import bwrap
 from rlm_kernel.repl.guard import guard, reach
 from rlm_kernel.repl.terms import Terms, memory_for, search_path
 
@@ -59,13 +60,13 @@ def _obtained(asked: str) -> tuple[str, str]:
         raise ConfigError(f"there is no isolation {asked!r}: choose {choices}", setting="isolation")
     if asked in ("inline", "worker"):
         return asked, "it was asked for"
-    why = guard.offered()
+    why = guard.offered() or (bwrap.offered() if asked == "bwrap" else "")
     if not why:
         return ("bwrap" if asked == "bwrap" else "guarded"), ""
     if asked == "auto":
         return "worker", why
     raise ConfigError(
-        f"this system gives no guarded worker, which --isolation {asked} needs: {why}. "
+        f"this system does not give what --isolation {asked} needs: {why}. "
         "--isolation auto takes what there is, and says so.",
         setting="isolation",
     )

@@ -244,8 +244,8 @@ def broken_context(message: str, type_name: str) -> ContextError:
     """The error for a context that arrived but cannot be rebuilt in the worker."""
     return ContextError(
         f"the context (a {type_name}) cannot be rebuilt in the child namespace: {message}. "
-        "A class defined in the notebook cannot be imported there: pass its data instead (a dict, a list, a text), "
-        "or define the class in a module.",
+        "What it is made of has to be importable there: install the module, or pass its data instead (a dict, a list, "
+        "a text, a DataFrame).",
         type_name=type_name,
     )
 

@@ -186,7 +186,7 @@ def test_a_system_without_waitid_still_ends_all_that_a_worker_started(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delattr(os, "waitid")
-    worker = PortableWorker(system=Posix())
+    worker = PortableWorker(system=Posix(), isolation="worker")  # a guarded one starts no process
     try:
         code = "import os, subprocess\nprint(subprocess.Popen(['/bin/sleep', '60']).pid, flush=True)\nos._exit(3)"
         result = worker.run(code)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -122,17 +124,16 @@ def test_what_cannot_be_copied_is_a_clear_error_before_anything_starts() -> None
         pack_context(threading.Lock())
 
 
-def test_a_class_the_worker_cannot_import_is_a_clear_error(make: Callable[..., Worker]) -> None:
-    Own.__module__ = "__main__"
-    import __main__
-
-    __main__.Own = Own  # type: ignore[attr-defined]
-    try:
-        worker = make([Own()])
-        with pytest.raises(ContextError, match="cannot be rebuilt in the child namespace"):
-            submit(worker.repl.open()).result(20)
-    finally:
-        del __main__.Own  # type: ignore[attr-defined]
+def test_a_class_the_worker_cannot_import_is_a_clear_error(
+    make: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType("only_here")
+    monkeypatch.setitem(sys.modules, "only_here", module)
+    monkeypatch.setattr(Own, "__module__", "only_here")
+    module.Own = Own  # type: ignore[attr-defined]
+    worker = make([Own()])
+    with pytest.raises(ContextError, match="cannot be rebuilt in the child namespace.*only_here"):
+        submit(worker.repl.open()).result(20)
 
 
 def test_sub_calls_answer_in_order(run: Run) -> None:
@@ -331,7 +332,8 @@ def test_binary_junk_in_the_output_is_kept_readable(run: Run) -> None:
     assert result.stdout == "\\xff\x00ok\n\\ud800\n"
 
 
-def test_output_below_python_is_captured_too(run: Run) -> None:
+def test_output_below_python_is_captured_too(make: Callable[..., Worker]) -> None:
+    run = make(isolation="worker").run  # a guarded one starts no shell
     assert run("import os; os.write(1, b'raw\\n'); os.system('echo shell')").stdout == "raw\nshell\n0\n"
 
 
@@ -498,7 +500,7 @@ def test_garbage_on_the_socket_kills_only_the_worker(make: Callable[..., Worker]
 
 
 def test_nothing_is_left_of_a_worker_that_was_closed(make: Callable[..., Worker]) -> None:
-    worker = make()
+    worker = make(isolation="worker")  # a guarded one starts no process
     pid, folder, child = worker.run(
         "import os, subprocess\nprint(os.getpid(), os.getcwd(), subprocess.Popen(['/bin/sleep', '60']).pid)"
     ).stdout.split()

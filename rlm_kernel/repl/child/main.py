@@ -11,6 +11,7 @@ from rlm_kernel.repl.child.link import Link
 from rlm_kernel.repl.child.namespace import Namespace
 from rlm_kernel.repl.child.scaffold import Scaffold
 from rlm_kernel.repl.child.settle import settle
+from rlm_kernel.repl.child.stage import Stage
 
 TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def serve(order: dict[str, Any], connect: Callable[[], Link], load: Callable[[],
         os._exit(1)
     link.send({"op": "opened", **settled})
     scaffold = Scaffold(link, context)
-    _obey(link, scaffold, Namespace(scaffold, order["workdir"]))
+    _obey(link, scaffold, Namespace(scaffold, Stage(order["workdir"])))
 
 
 def _obey(link: Link, scaffold: Scaffold, namespace: Namespace) -> None:

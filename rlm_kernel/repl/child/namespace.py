@@ -1,27 +1,20 @@
-"""The child namespace: runs blocks one after the other in one real `__main__`, and says what each did.
+"""The child namespace: runs blocks one after the other, and says what each did.
 
-What it is not: a sandbox. The process boundary keeps the user's kernel safe; this module only keeps one block
-from spoiling the next (streams, builtins, signal handlers and scaffold names are rebuilt for each).
+What it is not: a sandbox. Process and guard keep the user safe; here one block is only kept from spoiling the next.
 """
 
 from __future__ import annotations
 
 import ast
-import builtins
 import linecache
 import os
-import signal
-import sys
 import time
 import traceback
 import types
 
-from rlm_kernel.repl.child import lanes
-from rlm_kernel.repl.child.pristine import Pristine
-from rlm_kernel.repl.child.refused import explain, no_input, refuse_processes
-from rlm_kernel.repl.child.rich import Gallery
+from rlm_kernel.repl.child.refused import explain
 from rlm_kernel.repl.child.scaffold import FILE_PREFIX, Scaffold, Submitted
-from rlm_kernel.repl.child.streams import Streams
+from rlm_kernel.repl.child.stage import Stage
 from rlm_kernel.repl.child.values import pack_values
 from rlm_kernel.repl.child.variables import changes, glance, own_names
 from rlm_kernel.text import cut
@@ -37,28 +30,24 @@ _OURS = os.path.dirname(__file__)
 
 
 class Namespace:
-    """One namespace for the whole life of the worker. Everything here runs on the main thread."""
+    """One namespace for the whole life of the worker. Everything here runs on one thread. `running` is whether a block
+    is, and may be interrupted."""
 
-    def __init__(self, scaffold: Scaffold, workdir: str) -> None:
-        module = types.ModuleType("__main__")
-        sys.modules["__main__"] = module
-        self._workdir = workdir
-        self._variables = module.__dict__
+    def __init__(self, scaffold: Scaffold, stage: Stage) -> None:
+        self.running = False
+        self._stage = stage
+        self._variables = stage.variables
+        self._gallery = stage.gallery
         self._scaffold = scaffold
         scaffold.install(self._variables)
-        refuse_processes()
         self._hidden = self._scaffold.names
         self._glance = glance(self._variables, self._hidden)
-        self._gallery = Gallery()
-        # A builtin, not a name of the contract: code written for notebooks calls it, and may well define its own.
-        self._pristine = Pristine({"display": self._gallery.display, "input": no_input})
-        self._streams = Streams()
-        self._running = False
         self._spare = bytearray(_SPARE_BYTES)
 
     def run(self, code: str, name: str) -> dict[str, Any]:
         """What the block named `name` did, as the fields of a `done` frame."""
-        self._prepare(name)
+        self._save_room()
+        self._notes = self._stage.set(name, self._on_interrupt)
         started = time.monotonic()
         error = self._execute(code, name)
         if error is None or error["type"] != "KeyboardInterrupt":  # one that was stopped has no time to draw
@@ -87,17 +76,6 @@ class Namespace:
         wanted = own if names is None else {name: own[name] for name in names if name in own}
         return pack_values(wanted, budget_bytes)
 
-    def _prepare(self, name: str) -> None:
-        self._notes = self._pristine.restore()  # a thread of the block before may have gone on
-        self._variables["__builtins__"] = builtins
-        self._gallery.renew()
-        self._save_room()
-        lanes.begin_block(name)
-        self._streams.renew()
-        signal.signal(signal.SIGINT, self._on_interrupt)
-        os.makedirs(self._workdir, exist_ok=True)
-        os.chdir(self._workdir)
-
     def _save_room(self) -> None:
         try:
             self._spare = self._spare or bytearray(_SPARE_BYTES)
@@ -106,12 +84,12 @@ class Namespace:
 
     def _on_interrupt(self, *_: object) -> None:
         # An interrupt that comes just after a block ended must not end the worker.
-        if self._running:
+        if self.running:
             raise KeyboardInterrupt
 
     def _execute(self, code: str, name: str) -> dict[str, str] | None:
         linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
-        return self._guarded(lambda: _run(code, name, self._variables, self._gallery.add))
+        return self._guarded(lambda: _run(code, name, self._variables, self._stage.echo))
 
     def _guarded(self, work: Callable[[], object]) -> dict[str, str] | None:
         """What the work raised, as data. It can be interrupted, and so can an error that is slow to say what it is."""
@@ -131,13 +109,12 @@ class Namespace:
 
     def _raised(self, work: Callable[[], object]) -> BaseException | None:
         try:
-            self._running = True
+            self.running = True
             try:
                 work()
             finally:
-                self._running = False
-                self._notes += self._pristine.restore()
-                self._streams.flush()
+                self.running = False
+                self._notes += self._stage.clear()
         except BaseException as error:  # noqa: BLE001 - whatever the model's code raises is data for the model
             return error
         return None
@@ -161,7 +138,7 @@ class Namespace:
         return {"ready": not problem, "content": text, "how": how}
 
 
-def _run(code: str, name: str, variables: dict[str, Any], show: Callable[[Any], None]) -> None:
+def _run(code: str, name: str, variables: dict[str, Any], echo: Callable[[Any], None]) -> None:
     try:
         tree = ast.parse(code, name)
     except SyntaxError as error:
@@ -170,11 +147,10 @@ def _run(code: str, name: str, variables: dict[str, Any], show: Callable[[Any], 
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     _evaluate(compile(tree, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), variables)
     if isinstance(last, ast.Expr):
-        echo = ast.Expression(last.value)
-        value = _evaluate(compile(echo, name, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), variables)
+        expression = ast.Expression(last.value)
+        value = _evaluate(compile(expression, name, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), variables)
         if value is not None:
-            print(repr(value))
-            show(value)
+            echo(value)
 
 
 def _evaluate(code: types.CodeType, variables: dict[str, Any]) -> Any:
