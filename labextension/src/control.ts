@@ -109,6 +109,9 @@ export class Control {
       answerNow: async () => {
         await this.ask({ op: 'answer_now', run });
       },
+      tryNow: async () => {
+        await this.ask({ op: 'try_now', run });
+      },
       whole: async seqs => listIn(await this.ask({ op: 'whole', run, seqs: [...seqs] }), 'events'),
       file: async () => textIn(await this.ask({ op: 'file', run }), 'text'),
       derive: (kind, at, edit) => this.derive(run, kind, at, edit),

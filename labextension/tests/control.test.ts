@@ -200,3 +200,11 @@ test('what becomes of a block that waits is said with its place', async () => {
   await expect(done[0]).resolves.toBeUndefined();
   await expect(done[1]).rejects.toThrow('it waits no more');
 });
+
+test('a run that waits for its server is asked to try it', async () => {
+  const kernel = new Kernel();
+  const tried = kernel.control.link('a').tryNow();
+  expect(kernel.heard).toEqual([{ op: 'try_now', run: 'a', ask: 1 }]);
+  kernel.say({ op: 'reply', ask: 1, ok: true });
+  await expect(tried).resolves.toBeUndefined();
+});

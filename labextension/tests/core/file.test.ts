@@ -58,11 +58,40 @@ test('a key of the data that looks like a reference is data', () => {
 });
 
 test.each(['', 'no', '[1]', '7', '{"type":"call_started"}', '{"seq":'])(
-  'a bad line in the middle is named: %j',
+  'a bad line in the middle is left out and named: %j',
   line => {
-    expect(refusal(`${START}\n${ROOT}\n${line}\n${ROOT}\n`).message).toMatch(/^line 3: /);
+    const { events, warning } = readTrace(`${START}\n${ROOT}\n${line}\n${ROOT}\n`);
+
+    expect(events).toHaveLength(3);
+    expect(warning).toBe(
+      '1 line cannot be read (3) and is left out: steps may be missing or look unfinished'
+    );
+    expect(refusal(`${line}\n${START}\n`).message).toMatch(/^line 1: /);
   }
 );
+
+test('damage is told in the words of the Python reader', () => {
+  const lines = goldenFile('nested').split('\n');
+  const damaged = (...numbers: number[]) =>
+    readTrace(
+      lines.map((line, at) => (numbers.includes(at + 1) ? '\0'.repeat(line.length) : line)).join('\n')
+    ).warning;
+
+  expect(damaged(3, 7)).toBe(
+    '2 lines cannot be read (3, 7) and are left out: steps may be missing or look unfinished'
+  );
+  expect(damaged(2, 3, 4, 5, 6)).toMatch(/^5 lines cannot be read \(2, 3, 4, …\) and are left out/);
+  expect(readTrace(`${goldenFile('nested')}\0\0\n\u0001\n\0`).warning).toBe(
+    `${TORN}; the last 2 lines cannot be read, as after a power cut, and are left out`
+  );
+  expect(readTrace(lines.filter((_, at) => at !== 2).join('\n')).warning).toBe(
+    '1 event of the run is not in the file'
+  );
+  expect(readTrace([lines[0], ...lines.slice(1, -1).reverse(), ''].join('\n')).warning).toBe(
+    'the events are not in the order in which they were recorded'
+  );
+  expect(readTrace(goldenFile('nested') + goldenFile('nested')).warning).toMatch(/^1 line cannot be read/);
+});
 
 test('a newer format is refused as such', () => {
   const error = refusal('{"type":"run_started","format":2,"shape":"unheard of"}\n');
@@ -95,14 +124,21 @@ const REFUSED = {
   'a text that is not of its hash': '{"type":"text","hash":"00ff","text":"not what was said"}',
   'an object for a text': ROOT.replace('"p"', '{"toString":"p"}'),
   'an event that is a text': '{"$text":"00ff"}',
-  'a version in words': START.replace(/}$/, ',"format":"one"}'),
-  'a version of another type': START.replace(/}$/, ',"format":true}')
+  'a version in words': ROOT.replace(/}$/, ',"format":"one"}'),
+  'a version of another type': ROOT.replace(/}$/, ',"format":true}')
 };
 
-test.each(Object.entries(REFUSED))('a hostile line is refused with its number: %s', (_, line) => {
-  const { message } = refusal(`${START}\n${ROOT}\n${line}\n`);
+test.each(Object.entries(REFUSED))('a hostile line is left out and named: %s', (_, line) => {
+  const { events, warning } = opened(line, ROOT);
 
-  expect(message).toMatch(/^line 3: /);
+  expect(events.map(event => event.type)).toEqual(['run_started', 'call_started', 'call_started']);
+  expect(warning).toMatch(/^1 line cannot be read \(3\) and is left out/);
+});
+
+test.each(Object.entries(REFUSED))('a file that begins with a hostile line is refused: %s', (_, line) => {
+  const { message } = refusal(`${line}\n${START}\n`);
+
+  expect(message).toMatch(/^line 1: /);
   expect(message.length).toBeLessThan(1000);
 });
 

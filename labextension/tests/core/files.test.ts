@@ -20,7 +20,8 @@ function shortened(): RunStore {
 function linked(file: () => Promise<string>): RunStore {
   const nothing = () => Promise.resolve();
   const none = () => Promise.resolve([]);
-  const link: Link = { stop: nothing, answerNow: nothing, whole: none, file, derive: none, decide: nothing };
+  const more = { whole: none, file, derive: none, decide: nothing };
+  const link: Link = { stop: nothing, answerNow: nothing, tryNow: nothing, ...more };
   const store = shortened();
   store.link = link;
   return store;

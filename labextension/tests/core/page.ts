@@ -48,6 +48,7 @@ export function fakeLink(more: Partial<Link> = {}): Link {
   return {
     stop: vi.fn(() => Promise.resolve()),
     answerNow: vi.fn(() => Promise.resolve()),
+    tryNow: vi.fn(() => Promise.resolve()),
     whole: vi.fn(() => Promise.resolve([])),
     file: vi.fn(() => Promise.resolve('')),
     derive: vi.fn(() => Promise.resolve([])),

@@ -227,6 +227,7 @@ describe('the store that is played', () => {
     run.link = {
       stop: nothing,
       answerNow: nothing,
+      tryNow: nothing,
       whole: nothing,
       file: nothing,
       derive: nothing,

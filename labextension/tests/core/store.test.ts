@@ -11,7 +11,7 @@ function feed(since: number, events: readonly unknown[], more: Partial<Feed> = {
 
 function link(more: Partial<Link> = {}): Link {
   const nothing = () => Promise.reject(new Error('not asked for'));
-  const all = { stop: nothing, answerNow: nothing, whole: nothing, file: nothing };
+  const all = { stop: nothing, answerNow: nothing, tryNow: nothing, whole: nothing, file: nothing };
   return { ...all, derive: nothing, decide: nothing, ...more };
 }
 

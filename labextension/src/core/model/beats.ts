@@ -97,6 +97,10 @@ class Scan {
         return this.last() === 'call_finished 0' ? null : 'step';
       case 'call_started':
         return event.depth > this.deepest ? 'inside' : this.begins(event);
+      case 'run_paused':
+        return event.tries ? null : 'step';
+      case 'run_continued':
+        return 'step';
       case 'model_asked':
         return this.isDeep(event.callId) ? 'inside' : null;
       case 'block_held':

@@ -10,6 +10,8 @@ import type { Edit } from './edit';
 export interface Link {
   readonly stop: () => Promise<void>;
   readonly answerNow: () => Promise<void>;
+  /** Tries the server that the run waits for. */
+  readonly tryNow: () => Promise<void>;
   /** The events of these numbers with nothing cut, as JSON. */
   readonly whole: (seqs: readonly number[]) => Promise<readonly unknown[]>;
   /** The whole trace as JSONL. */

@@ -153,6 +153,24 @@ export function decodeEvent(data: unknown): TraceEvent | null {
         decision: choice(from, 'decision', DECISIONS, ''),
         divergences: list(from, 'divergences', []).map(divergence)
       };
+    case 'run_paused':
+      return {
+        type,
+        ...base,
+        callId: text(from, 'call_id'),
+        turn: number(from, 'turn'),
+        error: errorInfo(from['error']),
+        retryAt: number(from, 'retry_at'),
+        until: number(from, 'until'),
+        tries: number(from, 'tries', 0)
+      };
+    case 'run_continued':
+      return {
+        type,
+        ...base,
+        callId: text(from, 'call_id', ''),
+        seconds: number(from, 'seconds')
+      };
     case 'call_finished':
       return {
         type,

@@ -1,6 +1,6 @@
 /**
  * A `.rlm.jsonl` file: one JSON object a line, long texts once under their hash. The same rules as
- * `rlm_kernel/trace/store.py`, so that a file either opens in both or in neither.
+ * `rlm_kernel/trace/reader.py`, so that a file opens in both as the same run, or in neither.
  */
 
 import { decodeEvent } from './decode';
@@ -12,12 +12,13 @@ export const SUFFIX = '.rlm.jsonl';
 
 const TEXT_KEY = '$text';
 const TORN = 'the last line was cut off while it was written and is left out';
-// Python's reader gives up at about this depth too. Nothing of ours is deeper than ten.
-const DEEPEST = 400;
+// As Python's reader has it. Nothing of ours is deeper than ten.
+const DEEPEST = 100;
+const NAMED = 3;
 
 /**
- * The trace in a file. A torn last line, as a crash leaves it, is left out and told in `warning`. Throws `DecodeError`
- * for anything else that is not a trace; its message names the line.
+ * The trace in a file. A torn last line, as a crash leaves it, a damaged line and a missing event are told in `warning`.
+ * Throws `DecodeError` for what does not begin with a run, and for what a newer version wrote; its message names the line.
  */
 export function readTrace(text: string): Bundle {
   const reader = new Reader();
@@ -37,7 +38,7 @@ export function readTrace(text: string): Bundle {
     live: false,
     events,
     path: '',
-    warning: start < text.length ? TORN : '',
+    warning: [start < text.length ? TORN : '', ...reader.warnings()].filter(Boolean).join('; '),
     cutTexts: events.reduce((sum, event) => sum + event.cut, 0),
     omittedCalls: 0
   };
@@ -48,17 +49,56 @@ type Json = Record<string, unknown>;
 class Reader {
   readonly events: TraceEvent[] = [];
   private readonly texts = new Map<string, string>();
+  private readonly bad: number[] = [];
   private number = 0;
+  private good = 0;
+  private counted = 0;
+  private last = -1;
+  private disordered = false;
 
   line(line: string): void {
     this.number += 1;
     try {
       this.take(parsed(line));
+      this.good = this.number;
     } catch (error) {
-      if (error instanceof DecodeError) {
+      if (!(error instanceof DecodeError)) {
+        throw error;
+      }
+      if (error.newer || this.events.length === 0) {
         throw new DecodeError(`line ${String(this.number)}: ${error.message}`, error.newer);
       }
-      throw error;
+      this.bad.push(this.number);
+    }
+  }
+
+  /** What is wrong with the lines, in sentences. */
+  warnings(): string[] {
+    const missing = this.last + 1 - this.counted - this.bad.length;
+    return [
+      this.bad.length ? this.told() : '',
+      missing > 0
+        ? `${count(missing, 'event')} of the run ${missing === 1 ? 'is' : 'are'} not in the file`
+        : '',
+      this.disordered ? 'the events are not in the order in which they were recorded' : ''
+    ];
+  }
+
+  private told(): string {
+    const { bad, good } = this;
+    const [lines, are] = [count(bad.length, 'line'), bad.length === 1 ? 'is' : 'are'];
+    if (bad.every(number => number > good)) {
+      return `the last ${lines} cannot be read, as after a power cut, and ${are} left out`;
+    }
+    const named = bad.slice(0, NAMED).join(', ') + (bad.length > NAMED ? ', …' : '');
+    return `${lines} cannot be read (${named}) and ${are} left out: steps may be missing or look unfinished`;
+  }
+
+  private countIn(seq: unknown): void {
+    if (typeof seq === 'number' && Number.isInteger(seq) && seq >= 0) {
+      this.counted += 1;
+      this.disordered ||= seq <= this.last;
+      this.last = Math.max(this.last, seq);
     }
   }
 
@@ -68,7 +108,13 @@ class Reader {
       return;
     }
     const event = decodeEvent(this.object(data, 0));
+    this.countIn(data['seq']);
     if (event) {
+      if ((event.type === 'run_started') !== (this.events.length === 0)) {
+        throw new DecodeError(
+          event.type === 'run_started' ? 'it begins a run again' : 'it does not begin a run'
+        );
+      }
       this.events.push(event);
     }
   }
@@ -123,6 +169,10 @@ class Reader {
     }
     return found;
   }
+}
+
+function count(number: number, what: string): string {
+  return `${number.toLocaleString('en-US')} ${what}${number === 1 ? '' : 's'}`;
 }
 
 function parsed(line: string): Json {

@@ -5,7 +5,16 @@
 
 import { Call, isBad, isMissing, isReplayed } from './call';
 import type { Turn } from './call';
-import type { BlockHeld, CallStarted, Mode, ModelReplied, RunFinished, RunStarted, TraceEvent } from './wire';
+import type {
+  BlockHeld,
+  CallStarted,
+  Mode,
+  ModelReplied,
+  RunFinished,
+  RunPaused,
+  RunStarted,
+  TraceEvent
+} from './wire';
 
 const ID = /^0(?:\.[1-9][0-9]{0,8}\.[1-9][0-9]{0,8})*$/;
 
@@ -26,6 +35,10 @@ export class Tree {
   readonly firstModes = new Set<Mode>();
   /** How many of those of a record it should have had and has not. */
   missingReplies = 0;
+  /** The pause that the run is in, or ended in. */
+  paused: RunPaused | null = null;
+  /** How many seconds it waited for its server in pauses that are over. */
+  stood = 0;
   /** The blocks that wait for a person, the longest first. */
   readonly held = new Map<string, BlockHeld>();
 
@@ -61,6 +74,13 @@ export class Tree {
         this.changeTurn(event, turn => {
           turn.block(event.block).executed = event;
         });
+        break;
+      case 'run_paused':
+        this.paused = event;
+        break;
+      case 'run_continued':
+        this.paused = null;
+        this.stood += Math.max(0, event.seconds);
         break;
       case 'call_finished':
         this.letGo(event.callId);

@@ -193,6 +193,26 @@ export interface CodeExecuted extends EventBase {
   readonly divergences: readonly Divergence[];
 }
 
+/** The server is out, and the whole run waits; told again each time that it was tried in vain. */
+export interface RunPaused extends EventBase {
+  readonly type: 'run_paused';
+  /** Of the one request that tries for all. */
+  readonly callId: string;
+  readonly turn: number;
+  readonly error: ErrorInfo;
+  /** When it is tried next, and when the run gives up, in seconds since the run began. */
+  readonly retryAt: number;
+  readonly until: number;
+  readonly tries: number;
+}
+
+/** The pause is over: the server answers again, or nobody waits for it any more (then `callId` is empty). */
+export interface RunContinued extends EventBase {
+  readonly type: 'run_continued';
+  readonly callId: string;
+  readonly seconds: number;
+}
+
 export interface CallFinished extends EventBase {
   readonly type: 'call_finished';
   readonly callId: string;
@@ -216,6 +236,8 @@ export type TraceEvent =
   | ModelReplied
   | BlockHeld
   | CodeExecuted
+  | RunPaused
+  | RunContinued
   | CallFinished
   | RunFinished;
 

@@ -2,6 +2,7 @@
 
 import { seconds, statusWord } from '../format';
 import { firstHeld, heldTold } from '../model/held';
+import { pauseOf, whyTold } from '../model/paused';
 import type { ViewState } from '../model/state';
 import type { BlockHeld } from '../trace/wire';
 import { h, setText } from './dom';
@@ -13,6 +14,7 @@ export class Announcer {
   private said = -Infinity;
   private status = '';
   private held: BlockHeld | null = null;
+  private paused = false;
 
   constructor(private readonly state: ViewState) {}
 
@@ -28,6 +30,9 @@ export class Announcer {
         return;
       }
     }
+    if (this.tellsPause(now)) {
+      return;
+    }
     const ended = this.status === 'running' && store.status !== 'running';
     if (!ended && (!store.live || now - this.said < PAUSE)) {
       this.status = store.status;
@@ -36,6 +41,22 @@ export class Announcer {
     this.said = now;
     this.status = store.status;
     setText(this.node, this.line());
+  }
+
+  // Once for each pause, not for each try.
+  private tellsPause(now: number): boolean {
+    const { store, playback, words } = this.state;
+    const pause = playback ? null : pauseOf(store);
+    if ((pause !== null) === this.paused) {
+      return false;
+    }
+    this.paused = pause !== null;
+    if (!pause && !store.live) {
+      return false;
+    }
+    setText(this.node, pause ? whyTold(pause, words) : words.__('The run goes on'));
+    this.said = now;
+    return true;
   }
 
   private line(): string {

@@ -14,6 +14,7 @@ import { Announcer } from './announcer';
 import { isTyping, passOn, pressed } from './keys';
 import type { Lens } from './lens';
 import { Notices } from './notices';
+import { PauseBar } from './pausebar';
 import { PlayBar } from './playbar';
 import { Splitter } from './splitter';
 import { TableLens } from './table';
@@ -36,6 +37,7 @@ export class RunView {
   readonly node: HTMLElement;
   private readonly header: Header;
   private readonly heldBar: HeldBar;
+  private readonly pauseBar: PauseBar;
   private readonly toolbar: Toolbar;
   private readonly playBar: PlayBar;
   private readonly notices: Notices;
@@ -63,6 +65,7 @@ export class RunView {
     this.heldBar = new HeldBar(state, () => {
       state.setDetail(true);
     });
+    this.pauseBar = new PauseBar(state);
     this.toolbar = new Toolbar(state, () => {
       this.focus();
     });
@@ -88,6 +91,7 @@ export class RunView {
         }
       },
       this.header.node,
+      this.pauseBar.node,
       this.heldBar.node,
       this.toolbar.node,
       this.playBar.node,
@@ -176,6 +180,7 @@ export class RunView {
     this.layOut();
     this.followHeld();
     this.header.update();
+    this.pauseBar.update();
     this.heldBar.update();
     this.toolbar.update();
     this.playBar.update();

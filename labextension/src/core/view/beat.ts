@@ -36,7 +36,7 @@ export function beatText(
 
 /** The key of the item that a beat is about. */
 export function beatKey({ kind, event }: Beat, tree: Tree): string {
-  const id = 'callId' in event ? event.callId : '0';
+  const id = ('callId' in event && event.callId) || '0';
   const item = findItem(tree, id);
   if (kind === 'step') {
     return 'turn' in event && tree.calls.get(id)?.kind === 'rlm' ? `${id}@${String(event.turn)}` : id;
@@ -64,6 +64,10 @@ function stepText(event: TraceEvent, tree: Tree, words: Words): string {
       return event.error
         ? words.__('%1: no reply came', place(event, tree, words))
         : words.__('%1: the model replied', place(event, tree, words));
+    case 'run_paused':
+      return words.__('the run waits for its server');
+    case 'run_continued':
+      return words.__('the run goes on');
     case 'block_held':
       return words.__('%1: block %2 waits for a person', place(event, tree, words), event.block);
     case 'code_executed':

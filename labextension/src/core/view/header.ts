@@ -149,6 +149,7 @@ export class Header {
     const used = tokens(usage);
     return [
       store.live ? ticking(store.now) : seconds(store.now),
+      store.tree.stood ? words.__('%1 paused', seconds(store.tree.stood)) : '',
       below.calls ? words._n('%1 sub-call', '%1 sub-calls', below.calls) : '',
       used && words.__('%1 tokens', used),
       usage.requests ? dollars(usage.cost) || words.__('cost unknown') : '',
