@@ -61,14 +61,15 @@ def version() -> int:
 
 def restrict(workdir: str, readable: Iterable[str], *, abi: int) -> None:
     """Leaves this thread, and what it starts, those files and folders to read, the work directory to write, and nothing
-    else; for good. What is readable and not there is skipped. Raises `OSError`."""
+    else; for good. A readable folder with a slash at its end can only be listed; what is not there is skipped. Raises
+    `OSError`."""
     handled = handled_rights(abi)
     handles = attributes(abi)
     ruleset = call("landlock_create_ruleset", handles, len(handles), 0)
     try:
         _grant(ruleset, workdir, WORK & handled)
         for path in (_OWN, *_MACHINE, *readable):
-            _offer(ruleset, path, READ)
+            _offer(ruleset, path, READ_DIR if path.endswith("/") else READ)
         for path, rights in _DEVICES.items():
             _offer(ruleset, path, rights)
         call("landlock_restrict_self", ruleset, 0)

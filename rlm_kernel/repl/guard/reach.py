@@ -7,7 +7,7 @@ import sys
 
 from rlm_kernel.errors import ConfigError
 from rlm_kernel.repl.guard import cgroup as cgroups
-from rlm_kernel.repl.guard import editable
+from rlm_kernel.repl.guard import editable, sources
 
 TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
@@ -68,27 +68,32 @@ def readable(
     prefixes: Iterable[str] | None = None,
     cgroup: str | None = None,
 ) -> list[str]:
-    """The files and folders that guarded code may read, none of them inside another.
+    """The files and folders that guarded code may read, none of them inside another; a folder with a slash at its end
+    may only be listed.
 
-    The interpreter, the system's libraries, fonts and certificates; every entry of the search path but the working
-    directory, the home directory, its hidden folders and whatever these are in, for they hold the user's own files; and
-    `extra`, whatever it is. Raises `ConfigError` for an `extra` that is not there. `prefixes` are this interpreter's and
-    `cgroup` this process's (/proc/self/cgroup) unless they are given.
+    The interpreter, the system's libraries, fonts and certificates; every entry of the search path (where it is a
+    project's folder, the modules in it) but the working directory, the home directory, its hidden folders and whatever
+    these are in, for they hold the user's own files; and `extra`, whatever it is. Raises `ConfigError` for an `extra`
+    that is not there. `prefixes` are this interpreter's and `cgroup` this process's (/proc/self/cgroup) unless they are
+    given.
     """
     given = [_explicit(path, cwd=cwd, home=home) for path in extra]
     private = _Private(cwd, home)
     entries = [path for each in search_path if (path := _existing(each)) and path not in private]
+    projects = [path for path in entries if os.path.isdir(path) and not sources.is_installation(path)]
+    modules = [path for each in projects for path in sources.modules(each)]
     aside = [path for each in entries for path in (*editable.mapped(each), *_linked(each))]
     found = [
         *_programs(_own_prefixes() if prefixes is None else prefixes),
         *(os.path.join(home, name) for name in _OF_HOME),
         *cgroups.limit_files(cgroups.own() if cgroup is None else cgroup),
-        *entries,
-        *(path for each in aside if (path := os.path.realpath(each)) not in private),
+        *(path for path in entries if path not in projects),
+        *(path for each in (*modules, *aside) if (path := os.path.realpath(each)) not in private),
         PACKAGE,
         *given,
     ]
-    return _outermost(os.path.realpath(path) for path in found if os.path.exists(path))
+    whole = _outermost(os.path.realpath(path) for path in found if os.path.exists(path))
+    return [*whole, *(f"{path}/" for path in sorted(set(projects)) if not _covered(path, whole))]
 
 
 class _Private:
@@ -164,6 +169,10 @@ def _outermost(paths: Iterable[str]) -> list[str]:
         if not found or not _inside(path, found[-1]):
             found.append(path)
     return found
+
+
+def _covered(path: str, folders: list[str]) -> bool:
+    return any(path == folder or _inside(path, folder) for folder in folders)
 
 
 def _inside(path: str, folder: str) -> bool:
