@@ -95,18 +95,18 @@ class OpenAIModel:
             await self._transport.release()
 
     async def _reply(self, request: Request, progress: Progress) -> Reply:
-        spent, body = Usage(), b""
-        for attempt in (0, 1):
+        spent, body, useless = Usage(), b"", None
+        for _ in (0, 1):
             try:
                 body = await self._post(request, progress)
                 reply = read_reply(body, request, progress.tries - 1)
             except BadReply as error:
                 spent += billed(body)
-                if attempt:
-                    raise self._useless(error, request, progress) from None
+                useless = self._useless(error, request, progress)
                 continue
             return reply if not spent.requests else replace(reply, usage=spent + reply.usage)
-        raise AssertionError("unreachable")
+        assert useless is not None
+        raise useless  # here, where it does not carry what came, which may repeat the key
 
     async def _post(self, request: Request, progress: Progress) -> bytes:
         client = await self._connect()

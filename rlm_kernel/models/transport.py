@@ -25,9 +25,8 @@ from rlm_kernel.models.progress import PROGRESS, Progress
 CONNECT_SECONDS = 15.0
 MOST_BYTES = 32_000_000
 """Of a reply, as it is sent and as it is unpacked. The longest replies of models have less than a hundredth of it."""
-_KEPT = frozenset(
-    {"content-type", "location", "retry-after", "retry-after-ms", "x-should-retry", "x-request-id"}
-)
+# Not the request's id: the SDK logs it, and it is whatever the server says.
+_KEPT = frozenset({"content-type", "location", "retry-after", "retry-after-ms", "x-should-retry"})
 _PACKINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _PLAIN = frozenset({"", "identity"})
 _TOLD_BYTES = 4_000
