@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
-from rlm_kernel.errors import ReplError, WorkerLost
+from rlm_kernel.errors import RLMError, WorkerLost
 from rlm_kernel.repl.frames import Frame, FrameParser, pack
 from rlm_kernel.repl.guard import guard, reach
 from rlm_kernel.repl.launcher import Hooks
@@ -112,19 +112,18 @@ class Bridge:
         try:
             launcher = PortableLauncher(self._terms(order))
             self._process = await launcher.start(hooks, context, seed=order["seed"])
-        except (ReplError, OSError) as error:
+        except (RLMError, OSError) as error:
             self._tell({"op": "failed", "message": str(error)})
 
     def _terms(self, order: dict[str, Any]) -> Terms:
         """The best that this machine offers."""
         guarded = not guard.offered()
-        limits = [size for size in (order["memory_bytes"], memory_for(None)) if size]
         readable = order["readable"]
         cwd, home = os.getcwd(), os.path.expanduser("~")
         return Terms(
             isolation="guarded" if guarded else "worker",
             guard=guarded,
-            memory_bytes=min(limits) if limits else None,
+            memory_bytes=order["memory_bytes"] or memory_for(None),
             readable=tuple(reach.readable(self._path, cwd=cwd, home=home, extra=readable)) if guarded else (),
             path=self._path,
         )

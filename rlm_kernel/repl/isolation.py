@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from rlm_kernel.errors import ConfigError
-from rlm_kernel.repl import bwrap
+from rlm_kernel.repl import bwrap, remote
 from rlm_kernel.repl.guard import guard, reach
 from rlm_kernel.repl.terms import Terms, memory_for, search_path
 
 CHOICES = ("auto", "strict", "worker", "bwrap", "inline")
-KERNEL = "kernel:"
+KERNEL = remote.KERNEL
 POLICY_FILE = "rlm_kernel.json"
 SAFE = ("guarded", "bwrap")
 """The levels that `strict` accepts."""
@@ -35,6 +35,8 @@ def obtain(asked: str, *, memory_mb: int | None = None, readable: tuple[str, ...
     """What workers are started under on this system, for who asks for that isolation. Raises `ConfigError` where it is
     less than was asked, or than the administrator allows, and for something readable that is not there."""
     level, why = _obtained(asked)
+    if level.startswith(KERNEL):  # what that machine has, and where, is known there
+        return Terms(isolation=level, memory_bytes=memory_mb and memory_mb * 2**20, readable=readable)
     path = search_path()
     guarded = level in SAFE
     cwd, home = os.getcwd(), os.path.expanduser("~")
@@ -54,6 +56,7 @@ def _obtained(asked: str) -> tuple[str, str]:
     if policy is not None:
         asked = _allowed(asked, policy)
     if asked.startswith(KERNEL) and asked != KERNEL:
+        remote.check(asked.removeprefix(KERNEL))
         return asked, ""
     if asked not in CHOICES:
         choices = f"{', '.join(CHOICES)} or kernel:NAME"

@@ -7,6 +7,7 @@ from rlm_kernel.repl.bwrap import BwrapLauncher
 from rlm_kernel.repl.launcher import Launcher
 from rlm_kernel.repl.pack import Packed
 from rlm_kernel.repl.process import ZygoteLauncher
+from rlm_kernel.repl.remote import KERNEL, KernelLauncher
 from rlm_kernel.repl.terms import Terms
 from rlm_kernel.repl.worker import WorkerRepl
 
@@ -28,6 +29,8 @@ class Repls:
 
 
 def _launcher(terms: Terms, context: Packed | None) -> Launcher:
+    if terms.isolation.startswith(KERNEL):
+        return KernelLauncher(terms.isolation.removeprefix(KERNEL), terms=terms)
     if terms.isolation == "bwrap":
         return BwrapLauncher(terms, context)
     return ZygoteLauncher(terms, context)
