@@ -173,9 +173,11 @@ class _Reader:
 
     def _check_version(self, data: dict[str, Any], number: int) -> None:
         version = data.get("format", FORMAT)
-        if not isinstance(version, int) or version > FORMAT:
+        if isinstance(version, bool) or not isinstance(version, int | float):
+            raise TraceError(f"has no version, but {str(version)[:40]!r}")
+        if version > FORMAT:
             raise TraceVersionError(
-                f"{self.path} has trace format {str(version)[:40]}; this rlm_kernel reads up to {FORMAT}. "
+                f"{self.path} has trace format {version}; this rlm_kernel reads up to {FORMAT}. "
                 "Update it: pip install -U rlm-kernel",
                 path=self.path,
                 line=number,

@@ -59,7 +59,8 @@ REFUSED = {
     "a text without a text": '{"type":"text","hash":"00ff"}',
     "a text of another type": '{"type":"text","hash":"00ff","text":7}',
     "an object for a text": ROOT.replace('"p"', '{"toString":"p"}'),
-    "a version of another type": START[:-1] + ',"format":true}',
+    "a version in words": ROOT[:-1] + ',"format":"one"}',
+    "a version of another type": ROOT[:-1] + ',"format":true}',
 }
 
 
@@ -81,7 +82,7 @@ def test_a_file_that_begins_with_a_hostile_line_is_refused_with_its_number(tmp_p
     assert len(str(caught.value)) < 1000
 
 
-@pytest.mark.parametrize("version", ['"one"', "2", "1e3", "[1]", "99999999999999"])
+@pytest.mark.parametrize("version", ["2", "1e3", "99999999999999"])
 def test_a_line_of_another_version_is_never_taken_for_ours(tmp_path: Path, version: str) -> None:
     with pytest.raises(TraceVersionError) as caught:
         opened(tmp_path / "run.rlm.jsonl", f'{{"type":"call_renamed","format":{version}}}')
