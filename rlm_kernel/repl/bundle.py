@@ -8,15 +8,13 @@ import io
 import zipfile
 from pathlib import Path
 
-import rlm_kernel
-
 NEEDED = ("__init__.py", "errors.py", "text.py", "version.py", "repl", "trace")
 
 
 @functools.cache
 def package() -> str:
     """The zip in base64."""
-    root = Path(rlm_kernel.__file__).parent
+    root = Path(__file__).resolve().parents[1]
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
         for path in sorted(path for name in NEEDED for path in _modules(root / name)):
