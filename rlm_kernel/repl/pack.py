@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from rlm_kernel.repl.content import content_hash
+from rlm_kernel.repl.beside import HashBeside
+from rlm_kernel.repl.content import content_of
 from rlm_kernel.repl.describe import describe
-from rlm_kernel.repl.routes import encode
+from rlm_kernel.repl.routes import layout
+from rlm_kernel.repl.routes.encoding import plain_pieces, route_of
+from rlm_kernel.repl.routes.forking import forkable
+from rlm_kernel.repl.routes.pickling import pickled
+from rlm_kernel.repl.unnamed import UnnamedFile
 from rlm_kernel.trace import ContextCard
 
 
 @dataclass(frozen=True, kw_only=True)
 class Packed:
-    """A packed context: `fd` is an open file of `size` bytes, -1 when there is none; `route` says how to read it."""
+    """A packed context: `fd` is an open file of `size` bytes, -1 when there is none; `route` says how to read it, and
+    `forkable` whether a process that has read it may be forked, as far as is known before."""
 
     card: ContextCard
     route: str
     fd: int
     size: int
+    forkable: bool = False
 
     def close(self) -> None:
         """Gives the bytes back. Workers that have read them are not affected."""
@@ -32,34 +37,46 @@ class Packed:
 
 def pack_context(value: Any, name: str = "context") -> Packed:
     """The value ready for a worker. Raises `ContextError` for what cannot move."""
-    route, chunks = encode(value)
+    route = route_of(value)
     card = describe(value, name)
-    return store(route, chunks, card, content=content_hash(value) if route == "pickle" else "")
+    return _pack_pickle(value, card) if route == "pickle" else store(route, plain_pieces(route, value), card)
 
 
-def store(route: str, chunks: Iterable[bytes], card: dict[str, Any], *, content: str = "") -> Packed:
-    """Bytes that are already encoded, ready for a worker. Nothing in them is decoded. `content` is the hash of what is
-    in them, where that of the bytes says more."""
-    fd = -1 if route == "none" else _unnamed_file()
-    digest, size = hashlib.sha256(), 0
-    for chunk in chunks:
-        digest.update(b"" if content else chunk)
-        size += len(chunk)
-        _write_all(fd, chunk)
-    return Packed(card=ContextCard(**card, hash=content or digest.hexdigest()), route=route, fd=fd, size=size)
+def store(route: str, chunks: Iterable[Any], card: dict[str, Any]) -> Packed:
+    """Bytes that are already encoded, ready for a worker. Nothing in them is decoded."""
+    if route == "none":
+        return Packed(card=_card(card, HashBeside().hexdigest()), route=route, fd=-1, size=0, forkable=True)
+    with UnnamedFile() as file:
+        with HashBeside() as digest:
+            for chunk in chunks:
+                digest.add(chunk)
+                file.write(chunk)
+            made = _card(card, digest.hexdigest())
+        return Packed(card=made, route=route, fd=file.take(), size=file.size, forkable=route != "pickle")
 
 
-def _unnamed_file() -> int:
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("rlm-context", os.MFD_CLOEXEC)
-    with tempfile.TemporaryFile() as file:  # where the system has no files in memory
-        return os.dup(file.fileno())
+def _pack_pickle(value: Any, card: dict[str, Any]) -> Packed:
+    with UnnamedFile() as file:
+        done = pickled(value, file.write, file.restart)
+        content = content_of(value)
+
+        def finish() -> None:
+            layout.finish(file.write, done.size, done.buffers)
+
+        if content is None:
+            finish()
+        digest = content.digest(finish) if content else file.digest()
+        return Packed(
+            card=_card(card, digest),
+            route="pickle",
+            fd=file.take(),
+            size=file.size,
+            forkable=forkable(done.modules),
+        )
 
 
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+def _card(card: dict[str, Any], digest: str) -> ContextCard:
+    return ContextCard(**card, hash=digest)
 
 
 __all__ = ["Packed", "pack_context", "store"]
