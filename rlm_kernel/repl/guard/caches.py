@@ -31,11 +31,19 @@ def copy_font_lists(target: str, *, environ: Mapping[str, str] | None = None, ho
     copied = 0
     for path in found:
         try:
-            shutil.copyfile(path, os.path.join(target, os.path.basename(path)))
+            _copy(path, os.path.join(target, os.path.basename(path)))
         except OSError:
             continue  # it is a saving of time, and matplotlib makes it anew
         copied += 1
     return copied
+
+
+def _copy(source: str, target: str) -> None:
+    """Copies to a file that is new: the code that the folder belongs to may have put a link to another one there."""
+    with open(source, "rb") as read:
+        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(fd, "wb") as write:
+            shutil.copyfileobj(read, write)
 
 
 def _matplotlib_cache(environ: Mapping[str, str], home: str) -> str:

@@ -43,8 +43,11 @@ _DEVICES = {
 # What libraries read of the machine to size their pools and heaps.
 _MACHINE = (
     "/proc/cpuinfo",
+    "/proc/loadavg",
     "/proc/meminfo",
     "/proc/stat",
+    "/proc/uptime",
+    "/proc/vmstat",
     "/proc/sys/vm/overcommit_memory",
     "/proc/sys/kernel/osrelease",
     "/sys/devices/system/cpu",

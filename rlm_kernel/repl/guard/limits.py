@@ -14,7 +14,7 @@ _LINUX = sys.platform.startswith("linux")
 _C_LIBRARY = ctypes.CDLL(None) if _LINUX else None
 _PR_SET_PDEATHSIG = 1
 _FILE_BYTES = 10**9
-_OPEN_FILES = 4096
+_OPEN_FILES = 1024
 # Address space counts what is only reserved: thread stacks, the arenas of every allocator, mapped files.
 _RESERVED_PER_USED = 8
 
@@ -33,7 +33,7 @@ def limit(memory_bytes: int | None) -> None:
     the first to go when the system runs out of memory."""
     if sys.platform == "win32":
         return
-    _lower("RLIMIT_CORE", 0)
+    _refuse_cores()
     _lower("RLIMIT_FSIZE", _FILE_BYTES)
     _lower("RLIMIT_NOFILE", _OPEN_FILES)
     if _LINUX:  # elsewhere these are refused, or not held
@@ -51,6 +51,14 @@ def _lower(name: str, value: int) -> None:
         sys.maxsize if each == resource.RLIM_INFINITY else each for each in resource.getrlimit(which)
     )
     resource.setrlimit(which, (min(value, soft), min(value, hard)))
+
+
+def _refuse_cores() -> None:
+    """Has no core written, with all that is in memory. One byte is too short for any; with 0 Linux would still hand one
+    to a collector, such as systemd's."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    length = min(1, hard) if _LINUX and hard != resource.RLIM_INFINITY else int(_LINUX)
+    resource.setrlimit(resource.RLIMIT_CORE, (length, length))
 
 
 def _in_use() -> tuple[int, int]:

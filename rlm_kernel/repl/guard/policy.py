@@ -96,8 +96,12 @@ _AF_UNIX = 1
 _SOCK_TYPES, _SOCK_STREAM, _SOCK_SEQPACKET = 0xF, 1, 5  # a datagram socket can be told where to send
 _CLONE_THREAD, _CLONE_NAMESPACES = 0x10000, 0x7E020000
 _MAP_TYPES, _MAP_ANONYMOUS, _MAP_SHARED, _MAP_SHARED_VALIDATE = 0x0F, 0x20, 0x01, 0x03
-_F_SETOWN, _F_SETOWN_EX = 8, 15
-_FIOSETOWN, _SIOCSPGRP, _TIOCSTI, _TIOCLINUX = 0x8901, 0x8902, 0x5412, 0x541C
+_MAP_GROWSDOWN = 0x100  # memory that the kernel takes for a stack, and counts as one
+# Copies, flags and locks of descriptors, sizes of pipes, hints: not the owner of its signals, no leases, no notices.
+_FCNTL = (*range(8), 9, 36, 37, 38, 1027, 1028, 1030, 1031, 1032, 1033, 1034, 1035, 1036, 1037, 1038)
+# Whether it is a terminal and how wide, what is there to be read, blocking, inheriting. Anything else is a device's, or
+# changes a file that was opened to be read.
+_IOCTL = (0x5401, 0x802C542A, 0x540F, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 _O_ACCMODE, _O_WRONLY, _O_RDWR, _O_TRUNC = 3, 1, 2, 0o1000
 # Reading what prctl tells, naming threads and memory, timer slack, huge pages, pointer tags of arm64. Everything else
 # (the parent-death signal first of all) is settled before the guard.
@@ -144,9 +148,9 @@ def _judged(pid: int) -> dict[str, Verdict]:
         "clone": Verdict(errno.EPERM, (thread,)),
         "socketpair": Verdict(errno.EPERM, pair),
         "prctl": Verdict(errno.EPERM, (only(0, *_PRCTL),)),
-        "fcntl": Verdict(errno.EPERM, (never(1, _F_SETOWN, _F_SETOWN_EX),)),
-        "ioctl": Verdict(errno.EPERM, (never(1, _FIOSETOWN, _SIOCSPGRP, _TIOCSTI, _TIOCLINUX),)),
-        "mmap": Verdict(errno.EPERM, (shared,)),
+        "fcntl": Verdict(errno.EINVAL, (only(1, *_FCNTL),)),
+        "ioctl": Verdict(errno.ENOTTY, (only(1, *_IOCTL),)),
+        "mmap": Verdict(errno.EPERM, (shared, never(3, _MAP_GROWSDOWN, mask=_MAP_GROWSDOWN))),
         **_opening(_ioctl_only()),
     }
 

@@ -40,3 +40,13 @@ def test_the_folder_is_where_matplotlib_puts_it(tmp_path: Path) -> None:
     assert font_lists({"MPLCONFIGDIR": str(own)}, home) == [str(own / "fontlist-v1.json")]
     assert font_lists({"XDG_CACHE_HOME": str(shared.parent)}, home) == [str(shared / "fontlist-v1.json")]
     assert font_lists({}, home) == []
+
+
+def test_a_link_in_the_workers_folder_is_not_followed(tmp_path: Path) -> None:
+    cache(tmp_path / "home", "fontlist-v1.json")
+    target, precious = tmp_path / "work", tmp_path / "precious"
+    target.mkdir()
+    precious.write_text("mine")
+    (target / "fontlist-v1.json").symlink_to(precious)
+    assert copy_font_lists(str(target), environ={}, home=str(tmp_path / "home")) == 0
+    assert precious.read_text() == "mine"

@@ -60,7 +60,7 @@ limits.limit(None)
 print(resource.getrlimit(resource.RLIMIT_NOFILE), resource.getrlimit(resource.RLIMIT_FSIZE))
 print(resource.getrlimit(resource.RLIMIT_CORE), open("/proc/self/oom_score_adj").read().strip())
 """
-    assert printed(code, tmp_path / "work", lock=False) == "(64, 128) (1000, 2000)\n(0, 0) 1000\n"
+    assert printed(code, tmp_path / "work", lock=False) == "(64, 128) (1000, 2000)\n(1, 1) 1000\n"
 
 
 def test_a_file_has_an_end(tmp_path: Path) -> None:
@@ -109,9 +109,10 @@ def test_it_does_not_start_without_its_parent() -> None:
 def test_another_system_has_the_limits_that_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     lowered: list[str] = []
     monkeypatch.setattr(limits, "_LINUX", False)
+    monkeypatch.setattr(limits, "_refuse_cores", lambda: None)
     monkeypatch.setattr(limits, "_lower", lambda name, value: lowered.append(name))
     limits.limit(256 * MB)
-    assert lowered == ["RLIMIT_CORE", "RLIMIT_FSIZE", "RLIMIT_NOFILE"]
+    assert lowered == ["RLIMIT_FSIZE", "RLIMIT_NOFILE"]
 
 
 def test_a_parent_is_known_where_no_signal_comes(monkeypatch: pytest.MonkeyPatch) -> None:
