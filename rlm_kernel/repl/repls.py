@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from rlm_kernel.repl.base import Repl
 from rlm_kernel.repl.bwrap import BwrapLauncher
 from rlm_kernel.repl.launcher import Launcher
 from rlm_kernel.repl.pack import Packed
+from rlm_kernel.repl.portable import PortableLauncher
 from rlm_kernel.repl.process import ZygoteLauncher
 from rlm_kernel.repl.remote import KERNEL, KernelLauncher
 from rlm_kernel.repl.terms import Terms
@@ -33,7 +36,16 @@ def _launcher(terms: Terms, context: Packed | None) -> Launcher:
         return KernelLauncher(terms.isolation.removeprefix(KERNEL), terms=terms)
     if terms.isolation == "bwrap":
         return BwrapLauncher(terms, context)
-    return ZygoteLauncher(terms, context)
+    return ZygoteLauncher(terms, context) if forks() else PortableLauncher(terms)
 
 
-__all__ = ["Repls"]
+def forks() -> bool:
+    """Whether this system has what a zygote needs: descriptors of processes, which Linux has."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+__all__ = ["Repls", "forks"]
