@@ -5,7 +5,7 @@ from __future__ import annotations
 from rlm_kernel.trace import RunPaused, Trace
 from rlm_kernel.views.summary import count, line, seconds, ticking
 
-PAUSED = "⏸"
+PAUSED = "❚❚"
 """The sign of a run that waits for its server."""
 
 

@@ -43,7 +43,7 @@ describe('the bar', () => {
     expect(bar(shown).hidden).toBe(true);
     await come(shown, story);
     expect(bar(shown).hidden).toBe(false);
-    expect(bar(shown).textContent).toContain(`⏸ Paused: ${WHY}`);
+    expect(bar(shown).textContent).toContain(`❚❚ Paused: ${WHY}`);
     expect(bar(shown).textContent).toMatch(/Trying again in [23]\.\d s/);
     expect(find(shown.view.node, '[aria-live=polite].rlm-unseen').textContent).toBe(`Paused: ${WHY}`);
     await come(shown, story.tell('run_paused', pause({ tries: 1, retry_at: 9 })));

@@ -7,7 +7,7 @@ import type { Words } from '../words';
 import type { RunStore } from './store';
 
 /** The sign of a run that waits for its server. */
-export const PAUSED = '⏸';
+export const PAUSED = '❚❚';
 
 /** The pause that a live run is in; null where it is in none. */
 export function pauseOf({ live, tree }: RunStore): RunPaused | null {
