@@ -25,6 +25,7 @@ from rlm_kernel.trace.trace import Trace
 MAX_RUN_BYTES = 10 * 2**30
 MAX_DEPTH = 100
 MAX_VALUES = 500_000
+MAX_BAD_LINES = 10_000
 _TEXT_PREFIX = re.compile(rb'\{"type":"text","hash":"([0-9a-f]{64})","text":(?=")')
 _HASH = re.compile(r"[0-9a-f]{64}")
 _GZIP = b"\x1f\x8b"
@@ -73,6 +74,10 @@ class _Reader:
                     if not events:
                         raise self._error(f"{error}", number) from None
                     self.bad.append(number)
+                    if len(self.bad) > MAX_BAD_LINES:
+                        raise self._error(
+                            "and 10,000 before it cannot be read: this is no trace", number
+                        ) from None
         if not events:
             raise TraceError(
                 f"{self.path} is not a trace: it does not begin with a run", path=self.path, line=1

@@ -1,6 +1,11 @@
 """A trace from a stranger: it opens, or it is refused with a `TraceError`. Nothing else happens."""
 
+import gzip
 import json
+import os
+import time
+import tracemalloc
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -87,6 +92,67 @@ def test_a_line_of_another_version_is_never_taken_for_ours(tmp_path: Path, versi
     with pytest.raises(TraceVersionError) as caught:
         opened(tmp_path / "run.rlm.jsonl", f'{{"type":"call_renamed","format":{version}}}')
     assert caught.value.line == 3
+
+
+def in_settings(text: str) -> str:
+    return f'{START[:-1]},"settings":{{"a":{text}}}}}'
+
+
+BOMBS = {
+    "a number of 5,000,000 digits": lambda: in_settings("9" * 5_000_000),
+    "a fraction of 5,000,000 digits": lambda: in_settings("0." + "9" * 5_000_000),
+    "a million numbers": lambda: in_settings(f"[{'0,' * 1_000_000}0]"),
+    "a million objects": lambda: in_settings(f"[{'{},' * 1_000_000}0]"),
+    "a long line": lambda: in_settings(f'"{"x" * 40_000_000}"'),
+    "a long text that is not that of its hash": lambda: (
+        f'{{"type":"text","hash":"{"0" * 64}","text":"{"x" * 17_000_000}"}}'
+    ),
+    "a million objects in a text": lambda: (
+        f'{{"type":"text","hash":"{"0" * 64}","text":"x","a":[{"{}," * 1_000_000}0]}}'
+    ),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
+def test_a_bomb_costs_no_second_and_no_memory_and_is_left_out(
+    tmp_path: Path, bomb: Callable[[], str]
+) -> None:
+    path = tmp_path / "run.rlm.jsonl"
+    path.write_text(f"{START}\n{ROOT}\n{bomb()}\n")
+    started = time.process_time()
+    trace = load(path)
+    assert time.process_time() - started < 1.0
+    assert len(trace.events) == 2
+    assert "cannot be read" in trace.warning
+    tracemalloc.start()
+    try:
+        load(path)
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_mostly_no_lines_of_a_trace_is_none(tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match="line 10003 and 10,000 before it cannot be read") as caught:
+        opened(tmp_path / "run.rlm.jsonl", "\n" * 1_000_000)
+    assert caught.value.line == 10_003
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has neither")
+@pytest.mark.parametrize("name", ["pipe", "/dev/zero"])
+def test_what_has_no_end_is_not_read(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(TraceError, match="is not a file"):
+        load(path)
+
+
+def test_a_packed_trace_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "run.rlm.jsonl"
+    path.write_bytes(gzip.compress(b"0" * 100_000_000))
+    with pytest.raises(TraceError, match="compressed with gzip: unpack it first"):
+        load(path)
 
 
 OPENED = {

@@ -142,6 +142,12 @@ test.each(Object.entries(REFUSED))('a file that begins with a hostile line is re
   expect(message.length).toBeLessThan(1000);
 });
 
+test('what is mostly no lines of a trace is none', () => {
+  const { message } = refusal(`${START}\n${'\n'.repeat(1_000_000)}`);
+
+  expect(message).toBe('line 10002 and 10,000 before it cannot be read: this is no trace');
+});
+
 test('a prototype in a line is no prototype', () => {
   const { events } = opened(ROOT.replace('"0"', '"0.1.1","__proto__":{"polluted":true}'));
 

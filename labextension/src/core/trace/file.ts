@@ -14,6 +14,7 @@ const TEXT_KEY = '$text';
 const TORN = 'the last line was cut off while it was written and is left out';
 // As Python's reader has it. Nothing of ours is deeper than ten.
 const DEEPEST = 100;
+const MOST_BAD = 10_000;
 const NAMED = 3;
 
 /**
@@ -69,6 +70,11 @@ class Reader {
         throw new DecodeError(`line ${String(this.number)}: ${error.message}`, error.newer);
       }
       this.bad.push(this.number);
+      if (this.bad.length > MOST_BAD) {
+        throw new DecodeError(
+          `line ${String(this.number)} and 10,000 before it cannot be read: this is no trace`
+        );
+      }
     }
   }
 
