@@ -3,8 +3,10 @@ a file system in which only what they may read exists."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from functools import cache
 
@@ -15,6 +17,11 @@ from rlm_kernel.repl.zygote import Zygote, start_zygote
 
 NAME = "bwrap"
 _ALONE = ("--unshare-all", "--die-with-parent", "--proc", "/proc", "--dev", "/dev")
+_LIBRARIES = (
+    "/lib",
+    "/lib32",
+    "/lib64",
+)  # on most systems links into /usr, by which programs name their loader
 _TRY_SECONDS = 10
 
 
@@ -42,7 +49,12 @@ class BwrapLauncher(ZygoteLauncher):
 
     def _command(self) -> list[str]:
         program = shutil.which(NAME) or NAME
-        seen = [part for path in self._readable for part in ("--ro-bind-try", path, path)]
+        real = os.path.realpath(sys.executable)
+        whole = [path for path in self._readable if not path.endswith("/")]
+        seen = [part for path in (*whole, real) for part in ("--ro-bind-try", path, path)]
+        seen += ["--ro-bind", real, sys.executable]
+        for link in filter(os.path.islink, _LIBRARIES):
+            seen += ["--symlink", os.readlink(link), link]
         return [program, *_ALONE, *seen, "--bind", self._place, self._place, "--"]
 
     def _make_folder(self) -> str:

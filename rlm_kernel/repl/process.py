@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from rlm_kernel.errors import ContextError, ProtocolError, WorkerLost
+from rlm_kernel.repl.child.settle import FONTS
 from rlm_kernel.repl.child.zygote import PRELOADED
 from rlm_kernel.repl.frames import FrameParser, pack
+from rlm_kernel.repl.guard.caches import copy_font_lists
 from rlm_kernel.repl.launcher import Hooks
 from rlm_kernel.repl.output import Drain
 from rlm_kernel.repl.pack import Packed
@@ -52,7 +54,7 @@ class ZygoteLauncher:
     async def start(self, hooks: Hooks, context: Packed | None, *, seed: int) -> WorkerProcess:
         """A new worker; see `Launcher.start`."""
         holder = await self._holder() if context is not None and context is self._context else None
-        worker = WorkerProcess(hooks, self._make_folder())
+        worker = WorkerProcess(hooks, _furnished(self._make_folder()))
         order = self._terms.order(worker.workdir, context, seed=seed)
         fds = [context.fd] if context is not None and context.fd >= 0 else []
         if holder is not None:
@@ -230,6 +232,14 @@ class WorkerProcess(asyncio.Protocol):
         if not self._closing:
             code = self._dead.result() if self._dead.done() else None
             self._hooks.on_lost(WorkerLost(self._why_killed or cause(code), exit_code=code))
+
+
+def _furnished(workdir: str) -> str:
+    """That work directory, with what would take long to make again."""
+    fonts = os.path.join(workdir, FONTS)
+    os.mkdir(fonts, 0o700)
+    copy_font_lists(fonts)
+    return workdir
 
 
 def pid_of(descriptor: int) -> int:

@@ -132,7 +132,7 @@ def test_a_class_the_worker_cannot_import_is_a_clear_error(
     monkeypatch.setattr(Own, "__module__", "only_here")
     module.Own = Own  # type: ignore[attr-defined]
     worker = make([Own()])
-    with pytest.raises(ContextError, match="cannot be rebuilt in the child namespace.*only_here"):
+    with pytest.raises(ContextError, match=r"cannot be rebuilt in the child namespace.*only_here"):
         submit(worker.repl.open()).result(20)
 
 

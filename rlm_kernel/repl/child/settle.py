@@ -10,6 +10,9 @@ import sys
 
 from rlm_kernel.repl.guard import limits
 
+FONTS = ".matplotlib"
+"""The folder, in the work directory, that matplotlib takes for its own."""
+
 TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
     from typing import Any
@@ -19,7 +22,10 @@ def settle(order: dict[str, Any]) -> dict[str, Any]:
     """The level that the worker has, and `holes`: what a guarded one could still do and must not, or why it has no guard."""
     workdir = order["workdir"]
     os.chdir(workdir)
-    os.environ.update(HOME=workdir, TMPDIR=workdir, MPLCONFIGDIR=workdir, LANG="C.UTF-8")
+    os.environ.update(HOME=workdir, TMPDIR=workdir, LANG="C.UTF-8", LOGNAME="rlm")
+    os.environ["MPLCONFIGDIR"] = os.path.join(workdir, FONTS)
+    if "tempfile" in sys.modules:
+        vars(sys.modules["tempfile"])["tempdir"] = None  # a zygote may have asked where that is
     sys.path.extend(path for path in order["path"] if path not in sys.path)
     limits.limit(order["memory_bytes"])
     if not order["guard"]:
@@ -38,4 +44,4 @@ def _lock(workdir: str, readable: list[str]) -> list[str]:
     return guard.holes(workdir)
 
 
-__all__ = ["settle"]
+__all__ = ["FONTS", "settle"]

@@ -20,6 +20,7 @@ import warnings
 
 from rlm_kernel.repl.child.link import Link
 from rlm_kernel.repl.child.main import serve
+from rlm_kernel.repl.guard import guard
 from rlm_kernel.repl.guard.limits import die_with_parent
 from rlm_kernel.repl.routes import decode
 
@@ -40,6 +41,8 @@ def main(control_fd: int, parent: int) -> None:
     if parent:
         die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not guard.offered():
+        guard.prepare()
     Zygote(control_fd, None).serve()
 
 
