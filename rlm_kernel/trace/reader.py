@@ -165,7 +165,7 @@ class _Reader:
         if TEXT_KEY in data:
             raise TraceError("is a text where an event was expected")
         try:
-            event = from_dict(self._resolve(data, 0))
+            event = from_dict(data if _is_plain(line) else self._resolve(data, 0))
         except (TraceError, RecursionError) as error:
             raise TraceError(f"does not fit: {error}") from None
         self._count_in(data.get("seq"))
@@ -218,6 +218,11 @@ def _skipped(file: BufferedReader) -> bytes:
         if part.endswith(b"\n"):
             return b"\n"
     return b""
+
+
+def _is_plain(line: bytes) -> bool:
+    """Whether there is nothing to resolve in the line and no depth to fear, as in most lines."""
+    return b"$" not in line and rb"\u0024" not in line and line.count(b"{") + line.count(b"[") <= MAX_DEPTH
 
 
 def _values(line: bytes) -> int:
