@@ -92,10 +92,13 @@ class ChatServer:
     `go_down` ends every connection and lets nobody in until `come_back`, on the same port.
     """
 
-    def __init__(self, script: Script, *, models: Sequence[str] = ("small", "big")) -> None:
+    def __init__(
+        self, script: Script, *, models: Sequence[str] = ("small", "big"), listed: bytes | None = None
+    ) -> None:
         self.asked: list[Asked] = []
         self.paid = 0
         self.models = models
+        self.listed = listed
         self.closing = threading.Event()
         self.sockets: set[socket.socket] = set()
         self._script = script
@@ -191,7 +194,8 @@ class _Handler(BaseHTTPRequestHandler):
         models = [
             {"id": name, "object": "model", "created": 0, "owned_by": "x"} for name in self.server.chat.models
         ]
-        self._send(Answer(body=json.dumps({"object": "list", "data": models}).encode()))
+        listed = json.dumps({"object": "list", "data": models}).encode()
+        self._send(Answer(body=self.server.chat.listed or listed))
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

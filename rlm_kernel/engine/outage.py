@@ -104,7 +104,7 @@ class Outage:
             try:
                 return await self._try(request, ask)
             except ModelError as error:
-                if isinstance(error, QuotaExhausted):
+                if isinstance(error, QuotaExhausted) and not self._hurry.is_set():
                     self._give_up(error, "")
                 elif self._is_out(error, request):
                     self._begin(error, request)

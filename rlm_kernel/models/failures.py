@@ -38,9 +38,11 @@ _TOO_LONG = re.compile(
     r"context[ _-]?(?:length|size|window)|prompt is too long|input is too long|input token count",
     re.IGNORECASE,
 )
+_TOO_LARGE = "request too large"  # for what the account may send in a minute: waiting does not help
 _TOO_LONG_CODES = ("context_length_exceeded", "exceed_context_size_error")
 _LIMITS = (
     r"context (?:length|size|window)(?: of| is|:)? ?\(?([\d,]{3,12})",
+    r"\blimit:? ([\d,]{3,12})",
     r"> ?([\d,]{3,12})",
     r"tokens allowed \(([\d,]{3,12})",
     r"([\d,]{3,12}) tokens? (?:maximum|limit)",
@@ -87,6 +89,12 @@ def shown(text: str, secrets: tuple[str, ...]) -> str:
     for secret in secrets:  # a key may look like a word, and is still nobody's business
         text = text.replace(secret, REDACTED) if len(secret) >= _KEY_CHARS else text
     return text[:SAID_CHARS]
+
+
+def is_final(body: bytes) -> bool:
+    """Whether an error that begins so will come again however often the request is tried."""
+    said = body.decode("utf-8", "replace").lower()
+    return _TOO_LARGE in said or any(code in said for code in QUOTA_CODES)
 
 
 def unreachable(facts: Facts, why: str) -> ModelError:
@@ -149,6 +157,8 @@ def rejected(facts: Facts, status: int, body: object, headers: Any) -> ModelErro
             "the base URL usually ends in /v1.",
             status,
         )
+    if status == 429 and _TOO_LARGE in said.lower():
+        return _too_long(facts, status, body, said)
     if status == 429:
         message = (
             f"{where} refuses more requests for now (429){facts.again}: {said} Wait, or lower --concurrency."
@@ -227,6 +237,7 @@ __all__ = [
     "QUOTA_CODES",
     "SAID_CHARS",
     "Facts",
+    "is_final",
     "origin",
     "overdue",
     "rejected",

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import openai
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
+LIST_SECONDS = 10.0
+"""How long a server may take to say which models it has."""
 _NO_KEY = "none"
 _importer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rlm-import")
 _transport: list[Future[Any]] = []
@@ -81,11 +83,16 @@ class OpenAIModel:
         """The names of the models that the server lists. Raises `ModelError`."""
         client = await self._connect()
         try:
-            page = await client.models.list(timeout=10.0)
+            async with asyncio.timeout(LIST_SECONDS):
+                page = await client.models.list()
+            return sorted(model.id for model in page.data)
+        except TimeoutError:
+            failed = overdue(self._facts(self.name, Progress()), LIST_SECONDS, None, waiting=True)
         except self._sdk.OpenAIError as error:
             failed = self._error(error, self._facts(self.name, Progress()))
-        else:
-            return sorted(model.id for model in page.data)
+        except (AttributeError, TypeError, ValueError):
+            facts = self._facts(self.name, Progress())
+            failed = unusable(facts, "something that is no list of models", too_large=False)
         raise failed  # here, where it does not carry the SDK's error, which carries the key
 
     async def close(self) -> None:
@@ -183,4 +190,4 @@ def _start_import() -> None:
         _transport.append(_importer.submit(run, importlib.import_module, "rlm_kernel.models.transport"))
 
 
-__all__ = ["DEFAULT_BASE_URL", "OpenAIModel", "origin"]
+__all__ = ["DEFAULT_BASE_URL", "LIST_SECONDS", "OpenAIModel", "origin"]

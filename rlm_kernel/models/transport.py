@@ -19,7 +19,7 @@ import aiohttp
 import httpx2
 import openai
 
-from rlm_kernel.models.failures import QUOTA_CODES
+from rlm_kernel.models.failures import is_final
 from rlm_kernel.models.progress import PROGRESS, Progress
 
 CONNECT_SECONDS = 15.0
@@ -105,7 +105,7 @@ class AioClient(httpx2.AsyncClient):
                 answer.close()  # or the rest of it would be read before the connection is used again
                 raise
         kept = [(name, value) for name, value in answer.headers.items() if name.lower() in _KEPT]
-        if answer.status >= 400 and any(code.encode() in body[:_TOLD_BYTES] for code in QUOTA_CODES):
+        if answer.status >= 400 and is_final(body[:_TOLD_BYTES]):
             kept.append(("x-should-retry", "false"))
         return httpx2.Response(answer.status, headers=kept, content=body, request=request)
 
@@ -135,6 +135,8 @@ async def _body(answer: aiohttp.ClientResponse) -> bytes:
     if packing not in _PACKINGS | _PLAIN:
         raise Unusable(f"a reply packed as {packing[:20]!r}, which nobody asked for")
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32) if packing in _PACKINGS else None
+    if (answer.content_length or 0) > MOST_BYTES:
+        raise _too_large()
     parts: list[bytes] = []
     taken = size = 0
     async for chunk in answer.content.iter_any():
@@ -142,11 +144,15 @@ async def _body(answer: aiohttp.ClientResponse) -> bytes:
         part = unpacker.decompress(chunk, MOST_BYTES + 1 - size) if unpacker else chunk
         size += len(part)
         if max(size, taken) > MOST_BYTES:
-            raise Unusable(f"more than {MOST_BYTES // 1_000_000} MB", too_large=True)
+            raise _too_large()
         parts.append(part)
     if unpacker is not None and parts and not unpacker.eof:
         raise Unusable("a packed reply that is cut off")
     return b"".join(parts)
+
+
+def _too_large() -> Unusable:
+    return Unusable(f"more than {MOST_BYTES // 1_000_000} MB", too_large=True)
 
 
 def _told(error: Exception, request: httpx2.Request) -> Exception:

@@ -7,9 +7,12 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scripts import code, submit
 from server import Answer, ChatServer, by_kind, chat, error
 
@@ -428,3 +431,69 @@ def test_the_error_that_ends_the_run_keeps_its_kind_and_facts() -> None:
         begun(server, pause_seconds=0.1).wait(10)
     assert (caught.value.status, caught.value.model) == (429, "m")
     assert caught.value.run is not None
+
+
+# Whatever fails, and whoever gives up
+
+
+class Chance:
+    """Fails each request as often as drawn, and is asked in whatever order the loop has it."""
+
+    def __init__(self, fails: dict[str, int]) -> None:
+        self.left = dict(fails)
+        self.paid: list[str] = []
+        self.probing = 0
+
+    async def __call__(self, request: Request) -> Reply:
+        probes = request.retries == 0
+        self.probing += probes
+        assert self.probing <= 1, "two requests try for all"
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self.probing -= probes
+        if self.left[request.call_id]:
+            self.left[request.call_id] -= 1
+            raise RateLimited("slow down", model="m", status=429)
+        self.paid.append(request.call_id)
+        return Reply(text=request.call_id, model="m")
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.integers(0, 4)), min_size=1, max_size=8))
+def test_every_request_gets_its_reply_once_or_was_given_up(draws: list[tuple[int, bool, int]]) -> None:
+    """Each draw is a request: how often it fails, whether somebody gives it up, and after how many steps of the loop."""
+
+    async def work() -> None:
+        trace, ledger = Trace(live=True), Ledger(Settings())
+        gate = Outage(60, ledger, Recorder(trace, None), run_id="r", hurry=asyncio.Event())
+        server = Chance({str(at): fails for at, (fails, _, _) in enumerate(draws)})
+        tasks = []
+        for at, (_, given_up, steps) in enumerate(draws):
+            request = Request(messages=(), model="m", call_id=str(at), turn=1, kind="llm")
+            task = asyncio.create_task(gate.send(request, server))
+            tasks.append(task)
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            if given_up:
+                task.cancel()
+            gate.try_now()
+        for _ in range(10_000):
+            if all(task.done() for task in tasks):
+                break
+            gate.try_now()
+            await asyncio.sleep(0)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        came = [str(at) for at, result in enumerate(results) if isinstance(result, Reply)]
+        lost = [at for at, result in enumerate(results) if isinstance(result, asyncio.CancelledError)]
+        assert len(came) + len(lost) == len(draws)
+        assert all(draws[at][1] for at in lost)
+        assert [each for each in server.paid if each in came] == sorted(came, key=server.paid.index)
+        told = [type(event) for event in trace.events]
+        begins = [kind for kind, _ in groupby(told)]
+        assert begins == [RunPaused, RunContinued] * (len(begins) // 2)
+        assert told.count(RunContinued) == len(begins) // 2
+        assert trace.tree.paused is None
+        assert ledger.seconds >= 0
+        assert not ledger._still
+
+    asyncio.run(work())
