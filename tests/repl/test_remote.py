@@ -233,6 +233,14 @@ def test_a_large_context_arrives_as_it_is(make: Callable[..., Worker]) -> None:
     assert worker.run(code).stdout == f"{len(text)} {hashlib.sha256(text.encode()).hexdigest()}\n"
 
 
+def test_a_frame_arrives_as_one(make: Callable[..., Worker]) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({"number": range(100_000), "text": [f"line {n}" for n in range(100_000)]})
+    code = "print(type(context).__name__, context.number.sum(), context.text.iloc[-1])"
+    assert make(frame).run(code).stdout == "DataFrame 4999950000 line 99999\n"
+
+
 def test_a_context_that_cannot_be_rebuilt_there_is_a_clear_error(make: Callable[..., Worker]) -> None:
     worker = make([_Own()])
     with pytest.raises(ContextError, match="cannot be rebuilt in the child namespace"):

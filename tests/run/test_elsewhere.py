@@ -69,3 +69,51 @@ def test_strict_is_refused_before_anything_is_asked() -> None:
         print(type(error).__name__, model.requests)
     """
     assert on_macos(code) == "ConfigError []\n"
+
+
+WINDOWS = """
+import importlib, os, select, signal, socket, sys, types
+from pathlib import Path
+# These look at the system as they are imported.
+import asyncio, ctypes.wintypes, multiprocessing, subprocess, tempfile
+import aiohttp, ipykernel.kernelapp, ipywidgets, openai, pandas, psutil, zmq
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("fcntl", "grp", "pwd", "resource", "termios"):
+            raise ImportError(name)
+
+for name in ("fcntl", "grp", "pwd", "resource", "termios"):
+    sys.modules.pop(name, None)
+sys.meta_path.insert(0, Missing())
+for module, names in {
+    os: ("fork", "getuid", "killpg", "memfd_create", "pidfd_open", "pread", "setsid", "sysconf", "uname", "waitid"),
+    select: ("epoll", "poll"),
+    signal: ("SIGALRM", "SIGHUP", "SIGKILL", "pidfd_send_signal", "pthread_kill"),
+    socket: ("AF_UNIX", "SCM_RIGHTS", "SOCK_SEQPACKET", "recv_fds", "send_fds"),
+}.items():
+    for name in names:
+        delattr(module, name)
+sys.modules["msvcrt"] = types.ModuleType("msvcrt")
+sys.platform = "win32"
+
+import rlm_kernel
+
+root = Path(rlm_kernel.__file__).parent
+for path in sorted(root.rglob("*.py")):
+    parts = path.relative_to(root).with_suffix("").parts
+    if parts[0] in ("labextension", "viewer", "__main__"):
+        continue
+    name = ".".join(("rlm_kernel", *parts)).removesuffix(".__init__")
+    try:
+        importlib.import_module(name)
+    except (AttributeError, ImportError) as error:
+        print(f"{name}: {error}")
+"""
+
+
+def test_every_module_can_be_imported_without_what_windows_lacks() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WINDOWS], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
