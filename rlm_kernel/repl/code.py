@@ -52,8 +52,6 @@ def _attribute(value: Any) -> Any:
         return ["property", value.fget, value.fset, value.fdel]
     if isinstance(value, types.MemberDescriptorType | types.GetSetDescriptorType):
         return ["slot", value.__name__]
-    if isinstance(value, types.MappingProxyType):
-        return dict(value)
     return value
 
 

@@ -11,6 +11,7 @@ import hashlib
 import pickle
 import types
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from rlm_kernel.repl.beside import WORTH_A_THREAD, results_beside
@@ -40,12 +41,15 @@ class Content:
         return len(self.jobs)
 
     def digest(self, work: Callable[[], object] = lambda: None) -> str:
-        """The hash. Does the work meanwhile, or before."""
+        """The hash, empty where a part cannot be read. Does the work meanwhile, or before."""
+        jobs = [partial(_result, job) for job in self.jobs]
         if self.size < WORTH_A_THREAD:
             work()
-            results = [job() for job in self.jobs]
+            results = [job() for job in jobs]
         else:
-            results = results_beside(self.jobs, work)
+            results = results_beside(jobs, work)
+        if not all(results):
+            return ""
         whole = self.frame.copy()
         for result in results:
             whole.update(result)
@@ -62,9 +66,10 @@ def content_hash(value: Any) -> str:
     return content.digest() if content else ""
 
 
-def content_of(value: Any) -> Content | None:
-    """The content, its large parts not hashed yet; None where it cannot be told."""
-    content = Content()
+def content_of(value: Any, content: Content | None = None) -> Content | None:
+    """The content, its large parts not hashed yet; None where it cannot be told. It goes into `content`, if there is one,
+    which may refuse it."""
+    content = Content() if content is None else content
     pickler = _ContentPickler(content)
     pickler.fast = True  # says what is there, not which parts are the same object
     try:
@@ -72,6 +77,13 @@ def content_of(value: Any) -> Content | None:
     except Exception:  # noqa: BLE001 - how a stranger is pickled is anybody's code
         return None
     return content
+
+
+def _result(job: Job) -> bytes:
+    try:
+        return job()
+    except Exception:  # noqa: BLE001 - a package may have a kind of column that we know nothing of
+        return b""
 
 
 class _Items:
@@ -102,6 +114,8 @@ class _ContentPickler(pickle.Pickler):
             return self._definition(value) if goes_by_value(value) else NotImplemented
         if kind is types.ModuleType:
             return tuple, (["module", value.__name__],)
+        if kind is types.MappingProxyType:
+            return dict, (dict(value),)
         say = self._say.get(kind.__module__.partition(".")[0])
         parts = say(value) if say else None
         return NotImplemented if parts is None else (tuple, (parts,))

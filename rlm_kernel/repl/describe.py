@@ -54,8 +54,12 @@ def chars_in(value: Any) -> int | None:
     items = value.values() if isinstance(value, dict) else value
     if not isinstance(value, dict | list | tuple | set | frozenset):
         return None
-    texts = [len(item) for item in items if isinstance(item, str)]
-    return sum(texts) if texts else None
+    texts = chars = 0
+    for item in items:
+        if isinstance(item, str):
+            texts += 1
+            chars += len(item)
+    return chars if texts else None
 
 
 def schema(value: Any) -> str:
@@ -71,7 +75,9 @@ def schema(value: Any) -> str:
     if isinstance(shape, tuple):
         columns = _columns(value)
         return f"shape {shape}" + (f", columns: {columns}" if columns else "")
-    return ""
+    if isinstance(value, bytes | bytearray):
+        return f"{len(value):,} bytes"
+    return _of_no_container(value)
 
 
 def preview(value: Any, limit: int = PREVIEW_CHARS) -> str:
@@ -84,10 +90,16 @@ def preview(value: Any, limit: int = PREVIEW_CHARS) -> str:
     if isinstance(value, list | tuple) and len(value) > 5:
         ends = [brief(item) for item in value[:3]], [brief(item) for item in value[-2:]]
         return cut(f"[{', '.join(ends[0])}, … {len(value) - 5:,} more …, {', '.join(ends[1])}]", limit)
-    head = getattr(value, "head", None)
-    if callable(head) and hasattr(value, "columns"):
-        return cut(brief(head(3), limit), limit)
-    return brief(value, limit)
+    if isinstance(value, set | frozenset):
+        items = [brief(item) for item in _first(value, 4)]
+        return (
+            cut("{" + ", ".join(items) + (", …}" if len(value) > len(items) else "}"), limit)
+            if items
+            else brief(value)
+        )
+    if type_name(value).startswith("pyarrow.") and type(value).__name__.endswith("Array"):
+        return cut(str(value[:3]), limit)  # its repr begins with where it lies
+    return brief(_head(value), limit)
 
 
 def brief(value: Any, limit: int = 80) -> str:
@@ -105,10 +117,13 @@ def _kinds(items: Any) -> str:
 
 
 def _spread(items: Any) -> str:
-    sizes = [len(item) for item in items if isinstance(item, str)]
-    if not sizes:
+    least, most = None, 0
+    for item in items:
+        if isinstance(item, str):
+            size = len(item)
+            least, most = size if least is None else min(least, size), max(most, size)
+    if least is None:
         return ""
-    least, most = min(sizes), max(sizes)
     span = f"{least:,} to {most:,}" if least < most else f"{most:,}"
     return f", {span} character{'' if most == 1 else 's'} each"
 
@@ -120,8 +135,33 @@ def _record_keys(items: Any) -> str:
     return cut(f", the first with keys {', '.join(brief(key, 40) for key in _first(first, 20))}", 400)
 
 
+def _of_no_container(value: Any) -> str:
+    kind = type_name(value)
+    if kind.startswith("pathlib."):
+        return "the name of a file or folder; what is in it does not come along"
+    if kind.startswith("pyarrow.") and hasattr(value, "null_count"):
+        return f"{length_of(value):,} of {value.type}, {value.null_count:,} null"
+    return ""
+
+
+def _head(value: Any) -> Any:
+    """The first rows of a table, the value itself when it is none."""
+    if not isinstance(getattr(value, "shape", None), tuple) or not hasattr(value, "columns"):
+        return value
+    for name, arguments in (("head", (3,)), ("slice", (0, 3))):
+        method = getattr(value, name, None)
+        if callable(method):
+            try:
+                return method(*arguments)
+            except Exception:  # noqa: BLE001 - it may mean something else by that name
+                return value
+    return value
+
+
 def _columns(value: Any) -> str:
     names, dtypes = getattr(value, "columns", None), getattr(value, "dtypes", None)
+    if type_name(value).startswith("pyarrow.") and hasattr(value, "schema"):
+        names, dtypes = value.schema.names, value.schema.types
     if names is None or dtypes is None:
         return f"dtype {value.dtype}" if hasattr(value, "dtype") else ""
     return cut(", ".join(f"{name} ({dtype})" for name, dtype in zip(names, dtypes, strict=False)), 400)

@@ -69,10 +69,12 @@ def _arrow_parts(array: Any) -> Iterator[Any]:
     """What there is of an array, and nothing of what lies between: not what is under a null, nor what is around it."""
     import pyarrow as pa  # the array is one of its own
 
+    kind = _texts(array.type) or array.type
+    if kind != array.type:
+        array = array.cast(kind)
     if array.null_count:
         yield array.is_valid().to_numpy(zero_copy_only=False).tobytes()
         array = array.drop_null()
-    kind = array.type
     if len(array) == 0:
         return
     if isinstance(kind, pa.BaseExtensionType):
@@ -82,7 +84,7 @@ def _arrow_parts(array: Any) -> Iterator[Any]:
     elif pa.types.is_boolean(kind):
         yield array.to_numpy(zero_copy_only=False).tobytes()
     elif _texts(kind) is not None:
-        yield from _text_parts(array.cast(_texts(kind)))
+        yield from _text_parts(array)
     elif pa.types.is_nested(kind) or not _has_width(kind):
         yield _pickled(array.to_pylist())
     else:

@@ -46,7 +46,7 @@ def store(route: str, chunks: Iterable[Any], card: dict[str, Any]) -> Packed:
     """Bytes that are already encoded, ready for a worker. Nothing in them is decoded."""
     if route == "none":
         return Packed(card=_card(card, HashBeside().hexdigest()), route=route, fd=-1, size=0, forkable=True)
-    with UnnamedFile() as file:
+    with UnnamedFile(str(card.get("type"))) as file:
         with HashBeside() as digest:
             for chunk in chunks:
                 digest.add(chunk)
@@ -56,7 +56,7 @@ def store(route: str, chunks: Iterable[Any], card: dict[str, Any]) -> Packed:
 
 
 def _pack_pickle(value: Any, card: dict[str, Any]) -> Packed:
-    with UnnamedFile() as file:
+    with UnnamedFile(str(card.get("type"))) as file:
         done = pickled(value, file.write, file.restart)
         content = content_of(value)
 
@@ -65,9 +65,9 @@ def _pack_pickle(value: Any, card: dict[str, Any]) -> Packed:
 
         if content is None:
             finish()
-        digest = content.digest(finish) if content else file.digest()
+        digest = content.digest(finish) if content else ""
         return Packed(
-            card=_card(card, digest),
+            card=_card(card, digest or file.digest()),
             route="pickle",
             fd=file.take(),
             size=file.size,

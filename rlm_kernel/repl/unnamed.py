@@ -8,6 +8,8 @@ import sys
 import tempfile
 from typing import Any
 
+from rlm_kernel.errors import ContextError
+
 if sys.platform == "linux":
     import fcntl
 
@@ -15,11 +17,12 @@ _PIECE = 2**20
 
 
 class UnnamedFile:
-    """Written to, then taken, by its descriptor. Whoever has that cannot change what is in the file: the code in a worker
+    """A value of that type. Written to, then taken, by its descriptor. Whoever has that cannot change what is in the file: the code in a worker
     can find it. Leave it before it is taken and nothing is left of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, type_name: str) -> None:
         self.size = 0
+        self._type_name = type_name
         self._writable, self._readable = _made()
 
     def __enter__(self) -> UnnamedFile:
@@ -31,12 +34,22 @@ class UnnamedFile:
         self._writable = self._readable = -1
 
     def write(self, data: Any) -> None:
-        """Adds the bytes."""
+        """Adds the bytes. Raises `ContextError` where there is no room for them."""
         with memoryview(data) as view:
             written = 0
             while written < view.nbytes:
-                written += os.write(self._writable, view[written:])
+                try:
+                    written += os.write(self._writable, view[written:])
+                except OSError as error:
+                    raise self._no_room(error) from error
         self.size += written
+
+    def _no_room(self, error: OSError) -> ContextError:
+        return ContextError(
+            f"there is no room for a copy of this {self._type_name} in the child namespace: after "
+            f"{self.size / 1e6:,.0f} MB, {error.strerror}. Free some memory, or pass a part of it.",
+            type_name=self._type_name,
+        )
 
     def restart(self) -> None:
         """Takes back what has been written."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlm_kernel.repl.describe import brief, chars_in, describe, preview, schema, type_name
+from rlm_kernel.repl.describe import brief, chars_in, describe, length_of, preview, schema, type_name
 
 
 @pytest.mark.parametrize(
@@ -77,3 +81,36 @@ def test_any_value_has_a_short_description(value: object) -> None:
     card = describe(value)
     assert len(card["preview"]) < 700
     assert len(card["schema"]) < 700
+
+
+def test_a_table_of_arrow_is_described_by_its_columns() -> None:
+    table = pa.table({"n": [1, 2, 3, 4], "s": list("abcd")})
+    assert type_name(table) == "pyarrow.Table"
+    assert schema(table) == "shape (4, 2), columns: n (int64), s (string)"
+    assert "[1,2,3]" in preview(table).replace(" ", "")
+    assert schema(pa.array([1, None])) == "2 of int64, 1 null"
+    assert preview(pa.array([1, None])) == preview(pa.array([1, None]))
+
+
+def test_a_frame_of_polars_is_described_by_its_columns() -> None:
+    frame = pl.DataFrame({"n": [1, 2, 3, 4], "s": list("abcd")})
+    assert (type_name(frame), length_of(frame)) == ("polars.DataFrame", 4)
+    assert schema(frame) == "shape (4, 2), columns: n (Int64), s (String)"
+    assert "shape: (3, 2)" in preview(frame)
+    assert preview(frame.lazy()).startswith("<LazyFrame")
+
+
+def test_a_large_set_shows_a_few_of_its_members() -> None:
+    assert preview(set(range(10**6))) == "{0, 1, 2, 3, …}"
+    assert preview({"a"}) == "{'a'}"
+    assert preview(frozenset()) == "frozenset()"
+
+
+def test_a_path_is_told_to_be_a_name() -> None:
+    card = describe(PurePosixPath("/data/papers"))
+    assert card["preview"] == "PurePosixPath('/data/papers')"
+    assert card["schema"] == "the name of a file or folder; what is in it does not come along"
+
+
+def test_bytes_are_counted() -> None:
+    assert schema(b"x" * 1_200) == "1,200 bytes"

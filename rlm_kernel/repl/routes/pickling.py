@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 import types
 
+from rlm_kernel.errors import ContextError
 from rlm_kernel.repl.routes import arrow, movable
 
 TYPE_CHECKING = False  # typing itself is slow to import
@@ -96,6 +97,8 @@ def pickled(value: Any, write: Callable[[Any], object], restart: Callable[[], ob
     """The value's pickle, written in pieces; `restart` takes back what has been written. Raises `ContextError`."""
     try:
         return _written(value, write, _Pickler)
+    except ContextError:
+        raise  # there is no room where it is written to
     except movable.Refused as error:
         raise movable.refusal(value, error) from error
     except (RecursionError, MemoryError) as error:
@@ -107,6 +110,8 @@ def pickled(value: Any, write: Callable[[Any], object], restart: Callable[[], ob
 
     try:
         return _written(value, write, ByValuePickler)
+    except ContextError:
+        raise
     except Exception as error:
         raise movable.refusal(value, error) from error
 
