@@ -17,7 +17,7 @@ from rlm_kernel.repl.frames import FrameParser, pack
 from rlm_kernel.repl.launcher import Hooks
 from rlm_kernel.repl.pack import Packed
 from rlm_kernel.repl.terms import Terms
-from rlm_kernel.repl.tunnel import Tunnel
+from rlm_kernel.repl.tunnel import CLOSE_SECONDS, Tunnel
 
 KERNEL = "kernel:"
 KILL_SECONDS = 2.0
@@ -25,6 +25,8 @@ KILL_SECONDS = 2.0
 PING_SECONDS = 5.0
 SILENCE_SECONDS = 45.0
 """After which a kernel that answers nothing is taken for gone."""
+MAX_TOLD = 2_000_000
+"""Characters; what a stream keeps is less."""
 _PIECE = 2**20
 
 
@@ -52,9 +54,9 @@ class KernelLauncher:
         return process
 
     async def close(self) -> None:
-        """Returns when no kernel is left."""
+        """Waits a moment for kernels whose start was broken off."""
         if self._closing:
-            await asyncio.wait(set(self._closing))
+            await asyncio.wait(set(self._closing), timeout=CLOSE_SECONDS)
 
 
 class KernelProcess:
@@ -185,7 +187,7 @@ def checked(frame: Any) -> dict[str, Any]:
 def told(said: Any) -> tuple[str, int]:
     """What a stream said, and its length. Raises `ProtocolError`."""
     match said:
-        case [str(text), int(chars)]:
+        case [str(text), int(chars)] if len(text) <= MAX_TOLD:
             return text, chars
     raise ProtocolError("what a block wrote is not a text and its length")
 
@@ -203,4 +205,14 @@ def check(spec: str) -> None:
     raise ConfigError(f"{what}; installed for Python are: {listed}", setting="isolation")
 
 
-__all__ = ["KERNEL", "KILL_SECONDS", "KernelLauncher", "KernelProcess", "Told", "check", "checked", "told"]
+__all__ = [
+    "KERNEL",
+    "KILL_SECONDS",
+    "MAX_TOLD",
+    "KernelLauncher",
+    "KernelProcess",
+    "Told",
+    "check",
+    "checked",
+    "told",
+]

@@ -33,8 +33,10 @@ OLDEST_PYTHON = (3, 11)
 START_SECONDS = 120.0
 """How long a kernel may take: a cluster may have to find a machine for it."""
 ALIVE_SECONDS = 0.5
+CLOSE_SECONDS = 1.0
 PATIENCE_SECONDS = 120.0
 _PIECE = 4 * 2**20
+_endings: set[asyncio.Task[None]] = set()  # the loop itself holds tasks only weakly
 # What a kernel finds of the environment: enough to start, and none of the user's keys.
 _KEPT = (
     "PATH",
@@ -66,6 +68,8 @@ class Tunnel:
         self._filled, self._emptied = asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._manager: AsyncKernelManager | None = None
+        self._client: Any = None
+        self._starting: asyncio.Future[Any] | None = None
         self._comm = uuid.uuid4().hex
         self._closed = False
         self.heard = time.monotonic()
@@ -94,7 +98,11 @@ class Tunnel:
             {"transport_encryption": "auto"} if hasattr(AsyncKernelManager, "transport_encryption") else {}
         )
         self._manager = manager = AsyncKernelManager(kernel_name=self._spec, context=_context(), **encrypted)
-        await manager.start_kernel(env=environment(), stdout=DEVNULL, stderr=DEVNULL)
+        # Not to be broken off half way: what a provisioner has begun only it can end.
+        self._starting = asyncio.ensure_future(
+            manager.start_kernel(env=environment(), stdout=DEVNULL, stderr=DEVNULL)
+        )
+        await asyncio.shield(self._starting)
         self._client = client = manager.client()
         client.start_channels(hb=False)
         await client.wait_for_ready(timeout=START_SECONDS)
@@ -138,20 +146,26 @@ class Tunnel:
             await self._emptied.wait()
 
     async def close(self) -> None:
-        """Ends the kernel, in whatever state it is."""
-        if self._closed:
-            return
-        self._closed = True
-        self._emptied.set()
-        for task in self._tasks:
-            task.cancel()
+        """Ends the kernel, in whatever state it is; waits a moment for that, and it goes on in any case."""
+        if not self._closed:
+            self._closed = True
+            self._emptied.set()
+            for task in self._tasks:
+                task.cancel()
+            ending = asyncio.create_task(self._shut_down())
+            _endings.add(ending)
+            ending.add_done_callback(_endings.discard)
+            await asyncio.wait((ending,), timeout=CLOSE_SECONDS)
+
+    async def _shut_down(self) -> None:
         if self._manager is None:
             return
-        if hasattr(self, "_client"):
+        if self._client is not None:
             self._client.stop_channels()
-        with contextlib.suppress(
-            Exception
-        ):  # it may be gone already, and each provisioner says so in its own way
+        if self._starting is not None:
+            await asyncio.wait((self._starting,), timeout=START_SECONDS)
+        # It may be gone already, or never have come: each provisioner says so in its own way.
+        with contextlib.suppress(Exception):
             await self._manager.shutdown_kernel(now=True)
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
@@ -238,4 +252,12 @@ def _relay_source() -> str:
     return inspect.getsource(relay)
 
 
-__all__ = ["ALIVE_SECONDS", "OLDEST_PYTHON", "PATIENCE_SECONDS", "START_SECONDS", "Tunnel", "environment"]
+__all__ = [
+    "ALIVE_SECONDS",
+    "CLOSE_SECONDS",
+    "OLDEST_PYTHON",
+    "PATIENCE_SECONDS",
+    "START_SECONDS",
+    "Tunnel",
+    "environment",
+]

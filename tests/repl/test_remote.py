@@ -24,7 +24,7 @@ from rlm_kernel.repl.base import SubcallBatch, SubcallResult
 from rlm_kernel.repl.bundle import package
 from rlm_kernel.repl.guard import guard
 from rlm_kernel.repl.pack import pack_context
-from rlm_kernel.repl.remote import KernelLauncher, checked, told
+from rlm_kernel.repl.remote import MAX_TOLD, KernelLauncher, checked, told
 from rlm_kernel.repl.terms import Terms
 from rlm_kernel.repl.worker import WorkerRepl
 from rlm_kernel.trace import ErrorInfo
@@ -417,7 +417,9 @@ def test_a_frame_that_is_none_is_refused(frame: object) -> None:
         checked(frame)
 
 
-@pytest.mark.parametrize("said", [None, "text", ["text"], [1, 2], ["text", "2"], ["text", 2, 3]])
+@pytest.mark.parametrize(
+    "said", [None, "text", ["text"], [1, 2], ["text", "2"], ["text", 2, 3], ["x" * (MAX_TOLD + 1), 3]]
+)
 def test_what_is_told_of_an_output_is_a_text_and_its_length(said: object) -> None:
     assert told(["text", 4]) == ("text", 4)
     with pytest.raises(ProtocolError):
