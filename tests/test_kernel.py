@@ -108,8 +108,13 @@ class Session:
         cell.reply = self._reply(cell)
         return time.monotonic() - started
 
-    def workers(self) -> list[psutil.Process]:
+    def processes(self) -> list[psutil.Process]:
         return psutil.Process(self.pid).children(recursive=True)
+
+    def workers(self) -> list[psutil.Process]:
+        """What the kernel's zygote has forked; the zygote itself lives as long as the kernel."""
+        zygotes = psutil.Process(self.pid).children()
+        return [worker for zygote in zygotes for worker in zygote.children(recursive=True)]
 
     def restart(self) -> None:
         self.manager.restart_kernel(now=True)
@@ -453,9 +458,9 @@ def test_a_killed_kernel_leaves_a_readable_trace_and_no_process(
     session.run("papers = ['one']")
     session.begin(question(server))
     until(lambda: len(server.asked) == requests and bool(session.workers()))
-    workers = session.workers()
+    processes = session.processes()
     os.kill(session.pid, signal.SIGKILL)
-    took = until(lambda: not any(alive(worker) for worker in workers), 2.0)
+    took = until(lambda: not any(map(alive, processes)), 2.0)
     print(f"gone after {took:.2f} s")
     run = trace_of(tmp_path)
     assert (run.status, run["0"].status) == ("cut off", "cut off")
@@ -476,9 +481,9 @@ def test_a_kernel_that_is_shut_down_in_a_run_leaves_no_process(session: Session,
     session.run("papers = ['one']")
     session.begin(question(server))
     until(lambda: len(server.asked) == 2 and bool(session.workers()))
-    workers = session.workers()
+    processes = session.processes()
     session.manager.shutdown_kernel(now=True)
-    until(lambda: not any(alive(worker) for worker in workers), 2.0)
+    until(lambda: not any(map(alive, processes)), 2.0)
 
 
 # The channel: what a front end sees and does while the cell runs
