@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 KERNELS := 7.0.1 7.3.0 7.4.0
 KERNEL_TESTS := 'ipython>=9' 'ipywidgets>=8,<9' 'openai[aiohttp]>=3.5,<4' nbclient nbformat hypothesis psutil pytest pytest-timeout
 
-.PHONY: help demo lab test check kernels bench format clean
+.PHONY: help demo lab test check kernels faults bench format clean
 # Two installs into one environment break each other.
 .NOTPARALLEL:
 
@@ -25,10 +25,11 @@ help:
 	@echo "make test    run the tests, those in a real browser too"
 	@echo "make check   run all that CI runs"
 	@echo "make kernels run the tests of a real kernel, in the browser too, on ipykernel $(KERNELS)"
+	@echo "make faults  run the list of 93 faults and print its table"
 	@echo "make bench   measure against the reference implementation"
 	@echo "make format  format and fix the sources"
 	@echo "make clean   remove what these commands made"
-	@echo "lab, test, kernels and bench pass options on: make test ARGS='-k browser'"
+	@echo "lab, test, kernels, faults and bench pass options on: make test ARGS='-k browser'"
 
 demo: .venv/for-demo
 	.venv/bin/python notebooks/run.py notebooks/quickstart.ipynb --out build
@@ -58,6 +59,9 @@ build/kernels/%/ready: | .venv/bin/python
 	.venv/bin/python -m venv build/kernels/$*
 	build/kernels/$*/bin/python -m pip --disable-pip-version-check install --quiet 'ipykernel==$*' $(KERNEL_TESTS)
 	touch $@
+
+faults: .venv/for-test $(NODE_MODULES)
+	.venv/bin/python tests/faults/table.py $(ARGS)
 
 bench: .venv/for-bench $(NODE_MODULES)
 	.venv/bin/python -m benchmarks $(ARGS)
