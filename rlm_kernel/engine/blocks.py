@@ -11,8 +11,13 @@ import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 TAGS = ("repl", "python", "py")
+TRIED_ENDS = 32
+"""A block that is no Python up to this many closing fences is none."""
+TRIED_CHARS = 500_000
+"""How much of a reply is looked at to find where its blocks end; then each ends with the first fence."""
 _OPEN = re.compile(
     r"^(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})[ \t]*(?P<tag>[A-Za-z0-9_+-]*)[ \t]*(?P<rest>.*)$"
 )
@@ -49,6 +54,7 @@ def parse(text: str, finish_reason: str = "stop") -> Parsed:
     lines = _clean(text).split("\n")
     blocks: list[str] = []
     notes: list[str] = []
+    trial = _Trial()
     at = 0
     while at < len(lines):
         opened = _OPEN.match(lines[at])
@@ -58,7 +64,7 @@ def parse(text: str, finish_reason: str = "stop") -> Parsed:
             at, note = _skip(lines, at, opened)
             notes.append(note)
         else:
-            code, note, at = _block(lines, at, opened, finish_reason)
+            code, note, at = _block(lines, at, opened, finish_reason, trial)
             blocks += [code] if code else []
             notes += [note] if note else []
     plain = not blocks and not notes
@@ -94,22 +100,37 @@ def _clean(text: str) -> str:
     return _THINK.sub("", text)
 
 
-def _block(lines: list[str], at: int, opened: re.Match[str], finish_reason: str) -> tuple[str, str, int]:
+class _Trial:
+    """What is left to find out for one reply, so that a reply of nothing but fences takes no time either."""
+
+    def __init__(self) -> None:
+        self._chars = TRIED_CHARS
+
+    def valid(self, code: str) -> bool:
+        """Whether the code is Python; false too when too much has been tried."""
+        self._chars -= len(code) + 1
+        return self._chars >= 0 and _valid(code)
+
+
+def _block(
+    lines: list[str], at: int, opened: re.Match[str], finish_reason: str, trial: _Trial
+) -> tuple[str, str, int]:
     one_line = _one_line(opened)
     if one_line is not None:
         return one_line, "", at + 1
-    ends = list(_closing(lines, at + 1, opened["fence"]))
-    for end in ends:
+    first = None
+    for end in islice(_closing(lines, at + 1, opened["fence"]), TRIED_ENDS):
+        first = end if first is None else first
         code = _code(lines[at + 1 : end], opened)
-        if _valid(code):
+        if trial.valid(code):
             return code, "", end + 1
-    if ends:
+    if first is not None:
         # No end gives valid Python: take the first, and let Python tell the model what is wrong with it.
-        return _code(lines[at + 1 : ends[0]], opened), "", ends[0] + 1
+        return _code(lines[at + 1 : first], opened), "", first + 1
     code = _code(lines[at + 1 :], opened)
     if finish_reason == "length":
         return "", CUT_OFF, len(lines)
-    return (code, UNCLOSED, len(lines)) if _valid(code) else ("", BROKEN, len(lines))
+    return (code, UNCLOSED, len(lines)) if trial.valid(code) else ("", BROKEN, len(lines))
 
 
 def _one_line(opened: re.Match[str]) -> str | None:
@@ -133,8 +154,8 @@ def _code(lines: list[str], opened: re.Match[str]) -> str:
 def _valid(code: str) -> bool:
     try:
         compile(code, "<block>", "exec", _AWAIT)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
+    except (SyntaxError, ValueError, RecursionError, MemoryError, SystemError):
+        return False  # a SystemError is what Python 3.11 makes of a RecursionError while it builds the tree
     return True
 
 
@@ -144,4 +165,4 @@ def _skip(lines: list[str], at: int, opened: re.Match[str]) -> tuple[int, str]:
     return end + 1, OTHER_TAG.format(tag=tag)
 
 
-__all__ = ["NO_CODE", "TAGS", "Parsed", "parse", "prose", "with_block"]
+__all__ = ["NO_CODE", "TAGS", "TRIED_CHARS", "TRIED_ENDS", "Parsed", "parse", "prose", "with_block"]

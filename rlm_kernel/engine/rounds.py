@@ -98,6 +98,7 @@ class Rounds:
     ) -> tuple[BlockResult, str]:
         async def serve(batch: SubcallBatch) -> Sequence[SubcallResult]:
             if last:
+                batch.close()
                 raise LimitExceeded("no sub-calls in the last turn", limit="last turn", used=0, allowed=0)
             return clean(await self._means.subcalls.serve(self._without_secrets(batch), number))
 

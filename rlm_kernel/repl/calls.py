@@ -2,33 +2,69 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
-from rlm_kernel.errors import ProtocolError
-from rlm_kernel.repl.base import Foreseen, SubcallBatch, SubcallRequest, SubcallResult
+from rlm_kernel.errors import ProtocolError, TraceError
+from rlm_kernel.repl.base import Foreseen, SubcallBatch, SubcallRequest, SubcallResult, Submission
 from rlm_kernel.repl.pack import store
 from rlm_kernel.repl.routes import ROUTES
-from rlm_kernel.trace import Variable, VariableChanges
+from rlm_kernel.trace import CallKind, ContextCard, ErrorInfo, VariableChanges
+from rlm_kernel.trace.codec import decoded
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Context:
+    """What a frame says of the context of one sub-call; its bytes travel beside the frame."""
+
+    inherit: bool = False
+    route: str = ""
+    size: int = 0
+    card: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """The frame itself."""
+
+    kind: CallKind
+    model: str | None
+    prompts: tuple[str, ...]
+    contexts: tuple[_Context | None, ...]
+    batched: bool
+    line: int
+    code: str
 
 
 def read_batch(data: dict[str, Any], blob: bytes) -> SubcallBatch:
     """The sub-calls in a frame of a worker. Raises `ProtocolError` for what makes no sense."""
+    requests: list[SubcallRequest] = []
     try:
-        contexts, at = data["contexts"], 0
-        requests = []
-        for prompt, context in zip(data["prompts"], contexts, strict=True):
-            size = int(context.get("size", 0)) if context else 0
-            requests.append(_request(data, str(prompt), context, blob[at : at + size]))
-            at += size
-        return SubcallBatch(
-            requests=tuple(requests),
-            batched=bool(data["batched"]),
-            line=int(data["line"]),
-            code=str(data["code"]),
-            lane=_lane(data["lane"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ProtocolError(f"a sub-call that makes no sense: {error!r}") from error
+        asked = decoded(_Asked, data)
+        for prompt, context, part in zip(asked.prompts, asked.contexts, _parts(asked, blob), strict=True):
+            requests.append(_request(asked, prompt, context, part))
+    except (TraceError, ValueError, OSError) as error:
+        for request in requests:
+            if request.packed is not None:
+                request.packed.close()
+        raise ProtocolError(f"a sub-call that makes no sense: {error}") from error
+    return SubcallBatch(
+        requests=tuple(requests),
+        batched=asked.batched,
+        line=asked.line,
+        code=asked.code,
+        lane=_lane(data.get("lane")),
+    )
+
+
+def _parts(asked: _Asked, blob: bytes) -> list[bytes]:
+    """The bytes of each context."""
+    sizes = [context.size if context else 0 for context in asked.contexts]
+    if min(sizes, default=0) < 0 or sum(sizes) != len(blob):
+        raise ValueError(f"contexts of {sum(sizes):,} bytes in {len(blob):,}")
+    ends = list(accumulate(sizes))
+    return [blob[end - size : end] for size, end in zip(sizes, ends, strict=True)]
 
 
 def _lane(name: Any) -> str:
@@ -36,19 +72,16 @@ def _lane(name: Any) -> str:
     return name[:100] if isinstance(name, str) and not name.strip("0123456789.") else ""
 
 
-def _request(
-    data: dict[str, Any], prompt: str, context: dict[str, Any] | None, blob: bytes
-) -> SubcallRequest:
-    kind, model = data["kind"], data["model"]
-    if kind not in ("llm", "rlm"):
-        raise ValueError(kind)
+def _request(asked: _Asked, prompt: str, context: _Context | None, blob: bytes) -> SubcallRequest:
     packed = None
-    if context and not context.get("inherit"):
-        if context["route"] not in ROUTES:
-            raise ValueError(context["route"])
-        packed = store(context["route"], [blob], context["card"])
-    inherit = bool(context and context.get("inherit"))
-    return SubcallRequest(kind=kind, prompt=prompt, model=model, packed=packed, inherit=inherit)
+    if context and not context.inherit:
+        if context.route not in ROUTES:
+            raise ValueError(f"no route {context.route!r}")
+        card = decoded(ContextCard, context.card)  # before the bytes are kept
+        facts = {name: value for name, value in vars(card).items() if name != "hash"}
+        packed = store(context.route, [blob], facts)
+    inherit = bool(context and context.inherit)
+    return SubcallRequest(kind=asked.kind, prompt=prompt, model=asked.model, packed=packed, inherit=inherit)
 
 
 def foreseen_frame(foreseen: Foreseen) -> dict[str, Any]:
@@ -63,13 +96,24 @@ def result_frame(result: SubcallResult) -> dict[str, Any]:
     return {"error": str(result.error)} if result.error else {"answer": result.answer}
 
 
-def read_changes(data: dict[str, Any]) -> VariableChanges:
-    """What a worker says a block did to its variables. Raises what a missing or odd field raises."""
-    return VariableChanges(
-        added=tuple(Variable(**item) for item in data["added"]),
-        changed=tuple(Variable(**item) for item in data["changed"]),
-        removed=tuple(map(str, data["removed"])),
-    )
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a worker says a block did, beside what it wrote and what it shows."""
+
+    error: ErrorInfo | None
+    answer: Submission
+    variables: VariableChanges
+    names: tuple[str, ...]
+    notes: tuple[str, ...]
+    seconds: float
 
 
-__all__ = ["foreseen_frame", "read_batch", "read_changes", "result_frame"]
+def read_done(data: dict[str, Any]) -> Done:
+    """The end of a block in a frame of a worker. Raises `ProtocolError` for what makes no sense."""
+    try:
+        return decoded(Done, data)
+    except TraceError as error:
+        raise ProtocolError(f"the end of a block makes no sense: {error}") from error
+
+
+__all__ = ["Done", "foreseen_frame", "read_batch", "read_done", "result_frame"]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import struct
+from itertools import islice
 
 from rlm_kernel.errors import ProtocolError
 
@@ -19,10 +21,13 @@ if TYPE_CHECKING:
 
 MAX_JSON = 256 * 2**20
 MAX_BLOB = 2**31
+MAX_VALUES = 1_000_000
+"""Of a frame: a value can take twenty times the memory of its bytes, unless it is a text."""
 _HEADER = struct.Struct("!II")
 # Bound once: code in a worker may replace what the json module exports.
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 _decode = json.JSONDecoder().decode
+_pieces = re.compile(rb'[,\[{]|"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL).finditer
 
 Frame = tuple["dict[str, Any]", bytes]
 
@@ -77,8 +82,18 @@ def _check(json_size: int, blob_size: int) -> None:
         raise ProtocolError(f"a frame of {json_size + blob_size:,} bytes is over the cap; send less at once")
 
 
+def _is_dense(body: bytes) -> bool:
+    """Whether there is more in the JSON than a frame has: commas and brackets that are not in a text."""
+    if sum(map(body.count, (b",", b"[", b"{"))) <= MAX_VALUES:
+        return False
+    # A text is one piece, so this is quick for what may be large, and soon at its end for the rest.
+    return next(islice(_pieces(body), 2 * MAX_VALUES, None), None) is not None
+
+
 def _object(body: bytes) -> dict[str, Any]:
     try:
+        if _is_dense(body):
+            raise ValueError(f"it has more than {MAX_VALUES:,} values")
         data = _decode(body.decode("ascii"))
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"a frame is not JSON: {error}") from None

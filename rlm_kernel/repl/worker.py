@@ -13,9 +13,8 @@ from rlm_kernel.repl.base import (
     BlockResult,
     Foreseen,
     Serve,
-    Submission,
 )
-from rlm_kernel.repl.calls import foreseen_frame, read_batch, read_changes, result_frame
+from rlm_kernel.repl.calls import foreseen_frame, read_batch, read_done, result_frame
 from rlm_kernel.repl.frames import Frame
 from rlm_kernel.repl.launcher import Hooks, Launcher, Process
 from rlm_kernel.repl.pack import Packed
@@ -123,13 +122,15 @@ class WorkerRepl:
         try:
             done = await self._answered
             await asyncio.gather(*self._noting)
+            return self._result(done)
         except WorkerLost as lost:
             return await self._replace(lost)
+        except ProtocolError as error:
+            return await self._replace(WorkerLost(f"it broke the protocol: {error}"))
         finally:
             self._watch.stop()
             self._serve = None
             await self._drop_subcalls()
-        return self._result(done)
 
     async def values(self, names: Sequence[str] | None = None) -> dict[str, Any]:
         """The variables as objects; see `Repl.values`."""
@@ -269,26 +270,21 @@ class WorkerRepl:
         )
         return BlockResult(**outputs, error=self._why_stopped or gone, notes=notes, seconds=seconds)
 
-    def _result(self, done: dict[str, Any]) -> BlockResult:
-        try:
-            return self._decode(done)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ReplError(f"the worker sent a result that makes no sense: {error!r}") from error
-
-    def _decode(self, done: dict[str, Any]) -> BlockResult:
-        error = ErrorInfo(**done["error"]) if done["error"] else None
+    def _result(self, frame: dict[str, Any]) -> BlockResult:
+        done = read_done(frame)
+        error = done.error
         if error and self._why_stopped and error.type == "KeyboardInterrupt":
             error = replace(self._why_stopped, traceback=error.traceback)
-        outputs, refused = checked(done["outputs"])
+        outputs, refused = checked(frame.get("outputs"))
         return BlockResult(
             **self._outputs(),
             error=error,
-            submission=Submission(**done["answer"]),
-            variables=read_changes(done["variables"]),
+            submission=done.answer,
+            variables=done.variables,
             outputs=tuple(RichOutput(data=data) for data in outputs),
-            names=tuple(map(str, done["names"])),
-            notes=(*map(str, done["notes"]), *refused),
-            seconds=float(done["seconds"]),
+            names=done.names,
+            notes=(*done.notes, *refused),
+            seconds=done.seconds,
         )
 
     def _outputs(self) -> dict[str, Any]:

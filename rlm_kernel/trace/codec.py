@@ -12,12 +12,13 @@ import math
 import types
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from rlm_kernel.errors import TraceError
 from rlm_kernel.trace.events import EVENT_NAMES, EVENT_TYPES, Event
 
 Decoder = Callable[[Any], Any]
+T = TypeVar("T")
 _BARE = frozenset((str, int, float, bool))
 
 
@@ -36,6 +37,13 @@ def from_dict(data: dict[str, Any]) -> Event | None:
         return None
     event: Event = _decode_dataclass(kind)(data)
     return event
+
+
+def decoded(kind: type[T], data: Any) -> T:
+    """The value of that frozen type which the data describes. Raises `TraceError` for a wrong shape."""
+    known: Any = kind
+    value: T = _decode_dataclass(known)(data)
+    return value
 
 
 def _fields(value: Any) -> dict[str, Any]:
@@ -150,4 +158,4 @@ def _choice(value: Any, allowed: tuple[Any, ...]) -> Any:
     return value
 
 
-__all__ = ["from_dict", "to_dict"]
+__all__ = ["decoded", "from_dict", "to_dict"]
