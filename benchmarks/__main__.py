@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import measures
+from benchmarks.contexts import contexts
 from benchmarks.measures import Plan
 from benchmarks.replay import replay
 from benchmarks.report import header, render
@@ -16,7 +17,7 @@ from benchmarks.runner import RunFailedError, Runner
 from benchmarks.tables import Table
 from benchmarks.tree import tree
 
-MEASURES = {**measures.MEASURES, "replay": replay, "tree": tree}
+MEASURES = {**measures.MEASURES, "contexts": contexts, "replay": replay, "tree": tree}
 RESULTS = Path(__file__).with_name("RESULTS.md")
 QUICK = Plan(runs=1, slow_runs=1, context_mb=(10,), turns=(20,), traced_turns=(10, 20, 30))
 

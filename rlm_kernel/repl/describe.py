@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from typing import Any
 
 PREVIEW_CHARS = 600
-_short = reprlib.Repr()
+
+
+class _Short(reprlib.Repr):
+    """Looks at the beginning of what is long, and at no more."""
+
+    def repr_bytes(self, value: Any, level: int) -> str:
+        return repr(value[:PREVIEW_CHARS])
+
+    repr_bytearray = repr_bytes
+
+
+_short = _Short()
 _short.maxstring = _short.maxother = 80
 _short.maxlist = _short.maxtuple = _short.maxdict = _short.maxset = 4
 
@@ -105,7 +116,7 @@ def preview(value: Any, limit: int = PREVIEW_CHARS) -> str:
 def brief(value: Any, limit: int = 80) -> str:
     """A short `repr`, safe on any object."""
     try:
-        plain = isinstance(value, str | bytes | list | tuple | dict | set | frozenset)
+        plain = isinstance(value, str | bytes | bytearray | list | tuple | dict | set | frozenset)
         return cut(_short.repr(value) if plain else repr(value), limit)
     except Exception:  # noqa: BLE001 - a repr is anybody's code
         return f"<unprintable {type(value).__name__}>"
