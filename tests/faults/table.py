@@ -10,6 +10,7 @@ from __future__ import annotations
 import platform
 import re
 import sys
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,7 +56,7 @@ class Row:
         name = _shortened(self.tests[0] if self.tests else "", _TEST_CHARS - len(more)) + more
         fault = _shortened(self.fault, _FAULT_CHARS)
         line = f"{self.number:>3}  {fault:<{_FAULT_CHARS}}  {name:<{_TEST_CHARS}}  {self.result}"
-        return "\n".join([line, *(f"       exception: {said}" for said in self.exceptions)])
+        return "\n".join([line, *(_wrapped(f"exception: {said}") for said in self.exceptions)])
 
 
 class Table:
@@ -98,6 +99,10 @@ def _short(nodeid: str) -> str:
 
 def _shortened(text: str, chars: int) -> str:
     return text if len(text) <= chars else text[: chars - 1] + "…"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 130, initial_indent=" " * 5, subsequent_indent=" " * 7)
 
 
 def _system() -> str:

@@ -11,9 +11,11 @@ import psutil
 import pytest
 from scripts import ask, code, scripted, seen, submit
 from server import Answer, ChatServer, by_kind, error
+from test_kernel import DONE, Serve, Session, question, turn
 
 from rlm_kernel import RLM, Request
 from rlm_kernel.engine.thread import NAME
+from rlm_kernel.magic.watch import REDRAW_SECONDS
 from rlm_kernel.trace import Call, load
 
 FEW = 3
@@ -108,6 +110,20 @@ def test_f66_ten_thousand_sub_calls_are_recorded_and_cost_little(line: str, tmp_
     assert len(calls) == MANY
     assert {call.status for call in calls} == {"finished"}
     assert {call.answer for call in calls} == {f"<{n}>" for n in range(MANY)}
+
+
+def test_f66_the_cell_is_drawn_a_few_times_a_second(session: Session, serve: Serve) -> None:
+    """A thousand sub-calls in a notebook."""
+    session.run("papers = ['one']")
+    calls = turn("print(len(llm_query_batched([str(n) for n in range(1000)])))")
+    started = time.monotonic()
+    cell = session.run(question(serve(by_kind([calls, DONE], "ok")), "--max-calls 1000"))
+    took = time.monotonic() - started
+    assert cell.reply is not None and cell.reply["status"] == "ok"
+    assert len(session.value("[call.id for call in run.walk()]")) == 1001
+    drawn = len(cell.of("display_data")) + len(cell.of("update_display_data"))
+    print(f"drawn {drawn} times in {took:.1f} s")
+    assert drawn <= took / REDRAW_SECONDS + 3
 
 
 def test_f67_two_hundred_threads_share_the_runs_concurrency() -> None:
