@@ -6,6 +6,7 @@ import os
 
 from rlm_kernel.repl.base import Repl
 from rlm_kernel.repl.bwrap import BwrapLauncher
+from rlm_kernel.repl.inline import InlineLauncher, InlineRepl
 from rlm_kernel.repl.launcher import Launcher
 from rlm_kernel.repl.pack import Packed
 from rlm_kernel.repl.portable import PortableLauncher
@@ -24,7 +25,8 @@ class Repls:
 
     def make(self, context: Packed | None, *, seed: int) -> Repl:
         """A namespace with that context, not open yet; `seed` is where chance starts from."""
-        return WorkerRepl(self._launcher, context, block_seconds=self._block_seconds, seed=seed)
+        kind = InlineRepl if isinstance(self._launcher, InlineLauncher) else WorkerRepl
+        return kind(self._launcher, context, block_seconds=self._block_seconds, seed=seed)
 
     async def close(self) -> None:
         """Frees what is kept for all of them; they are closed before."""
@@ -34,6 +36,8 @@ class Repls:
 def _launcher(terms: Terms, context: Packed | None) -> Launcher:
     if terms.isolation.startswith(KERNEL):
         return KernelLauncher(terms.isolation.removeprefix(KERNEL), terms=terms)
+    if terms.isolation == "inline":
+        return InlineLauncher()
     if terms.isolation == "bwrap":
         return BwrapLauncher(terms, context)
     return ZygoteLauncher(terms, context) if forks() else PortableLauncher(terms)

@@ -13,6 +13,7 @@ from rlm_kernel.repl.base import (
     BlockResult,
     Foreseen,
     Serve,
+    SubcallBatch,
 )
 from rlm_kernel.repl.calls import foreseen_frame, read_batch, read_done, result_frame
 from rlm_kernel.repl.frames import Frame
@@ -224,7 +225,7 @@ class WorkerRepl:
     async def _note_call(self, data: dict[str, Any], blob: bytes) -> None:
         # The block knows the results already.
         if self._serve is not None:
-            await self._serve(read_batch(data, blob))
+            await self._serve(self._read(data, blob))
 
     async def _answer_call(self, data: dict[str, Any], blob: bytes) -> None:
         reply: dict[str, Any] = {"op": "reply", "number": data.get("number")}
@@ -233,7 +234,7 @@ class WorkerRepl:
                 raise RLMError("no block is running any more: a thread outlived the block that started it")
             if self._why_stopped:
                 raise RLMError(self._why_stopped.message)
-            results = await self._serve(read_batch(data, blob))
+            results = await self._serve(self._read(data, blob))
             reply["results"] = [result_frame(result) for result in results]
         except RLMError as error:
             reply["refused"] = str(error)
@@ -243,6 +244,9 @@ class WorkerRepl:
             reply["refused"] = self._why_stopped.message
         if self._worker is not None:
             self._worker.send(reply)
+
+    def _read(self, data: dict[str, Any], blob: bytes) -> SubcallBatch:
+        return read_batch(data, blob)
 
     async def _drop_subcalls(self) -> None:
         # The block has ended or is to end: nobody waits for these any more.
@@ -264,11 +268,14 @@ class WorkerRepl:
         outputs = self._outputs()
         seconds = time.monotonic() - self._started
         await self.close()
+        error, note = self._told(lost)
+        return BlockResult(**outputs, error=error, notes=(note,), seconds=seconds)
+
+    def _told(self, lost: WorkerLost) -> tuple[ErrorInfo, str]:
+        """What the model is told of a namespace that is gone."""
         gone = ErrorInfo(type="WorkerLost", message=f"the process that ran the block is gone: {lost}")
-        notes = (
-            "The namespace was rebuilt: your variables are lost, `context` and the functions are there.",
-        )
-        return BlockResult(**outputs, error=self._why_stopped or gone, notes=notes, seconds=seconds)
+        note = "The namespace was rebuilt: your variables are lost, `context` and the functions are there."
+        return self._why_stopped or gone, note
 
     def _result(self, frame: dict[str, Any]) -> BlockResult:
         done = read_done(frame)

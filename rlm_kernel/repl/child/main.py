@@ -6,9 +6,9 @@ import os
 import signal
 
 from rlm_kernel.repl.child import chance, lanes
-from rlm_kernel.repl.child.foresight import Foresight
 from rlm_kernel.repl.child.link import Link
 from rlm_kernel.repl.child.namespace import Namespace
+from rlm_kernel.repl.child.orders import obey
 from rlm_kernel.repl.child.scaffold import Scaffold
 from rlm_kernel.repl.child.settle import settle
 from rlm_kernel.repl.child.stage import Stage
@@ -34,20 +34,7 @@ def serve(order: dict[str, Any], connect: Callable[[], Link], load: Callable[[],
         os._exit(1)
     link.send({"op": "opened", **settled})
     scaffold = Scaffold(link, context)
-    _obey(link, scaffold, Namespace(scaffold, Stage(order["workdir"])))
-
-
-def _obey(link: Link, scaffold: Scaffold, namespace: Namespace) -> None:
-    while True:
-        order = link.orders.get()
-        if order["op"] == "values":
-            data, blob = namespace.values(order["names"], order["budget_bytes"])
-            link.send({"op": "values", "number": order["number"], **data}, blob)
-        else:
-            scaffold.plain_children = order["plain_children"]
-            scaffold.foresight = Foresight(order["model"], order["foreseen"])
-            done = namespace.run(order["code"], order["name"])
-            link.send({"op": "done", **done})
+    obey(link, scaffold, Namespace(scaffold, Stage(order["workdir"])))
 
 
 __all__ = ["serve"]

@@ -14,7 +14,6 @@ import types
 
 from rlm_kernel.repl.child.refused import explain
 from rlm_kernel.repl.child.scaffold import FILE_PREFIX, Scaffold, Submitted
-from rlm_kernel.repl.child.stage import Stage
 from rlm_kernel.repl.child.values import pack_values
 from rlm_kernel.repl.child.variables import changes, glance, own_names
 from rlm_kernel.text import cut
@@ -23,6 +22,9 @@ TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from rlm_kernel.repl.child.inline_stage import InlineStage
+    from rlm_kernel.repl.child.stage import Stage
 
 MAX_ANSWER = 16_000_000
 _SPARE_BYTES = 4_000_000
@@ -33,7 +35,7 @@ class Namespace:
     """One namespace for the whole life of the worker. Everything here runs on one thread. `running` is whether a block
     is, and may be interrupted."""
 
-    def __init__(self, scaffold: Scaffold, stage: Stage) -> None:
+    def __init__(self, scaffold: Scaffold, stage: Stage | InlineStage) -> None:
         self.running = False
         self._stage = stage
         self._variables = stage.variables

@@ -72,7 +72,7 @@ class Gallery:
     def add(self, value: Any) -> None:
         """Keeps the value when it is a table, a figure or an image."""
         try:
-            shapes = _shapes_of(value)
+            shapes = self._shapes(value)
             if shapes is not None:
                 self._seen.append(value)
                 self._keep(shapes)
@@ -92,6 +92,9 @@ class Gallery:
             pyplot.close("all")
         except Exception as error:  # noqa: BLE001 - as above; the block may have replaced any part of the module
             self._notes.append(f"The open figures could not be shown: {brief(error, 200)}")
+
+    def _shapes(self, value: Any) -> Shapes | None:
+        return _shapes_of(value)
 
     def _keep(self, shapes: Shapes) -> None:
         if len(self.outputs) == MAX_OUTPUTS:
@@ -125,12 +128,18 @@ def _images(value: Any, methods: list[tuple[str, str]]) -> Shapes:
             yield mime, _base64(data)
 
 
+def drawn(figure: Any) -> Shapes:
+    """The picture of a figure."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", bbox_inches="tight")
+    yield PNG, _base64(picture.getvalue())
+
+
 def _figure(figure: Any) -> Shapes:
-    drawn = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a letter that the font lacks is no news for the model
-        figure.savefig(drawn, format="png", bbox_inches="tight")
-    yield PNG, _base64(drawn.getvalue())
+        pictures = list(drawn(figure))
+    yield from pictures
 
 
 def _base64(data: bytes) -> str:
@@ -189,4 +198,4 @@ _MAKERS: dict[str, Callable[[Any], Shapes]] = {
     "polars.Series": _polars_series,
 }
 
-__all__ = ["Gallery"]
+__all__ = ["Gallery", "drawn"]

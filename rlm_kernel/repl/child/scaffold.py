@@ -14,7 +14,6 @@ from rlm_kernel.errors import ContextError
 from rlm_kernel.repl.child import lanes
 from rlm_kernel.repl.child.fingerprint import fingerprint
 from rlm_kernel.repl.child.foresight import Foresight
-from rlm_kernel.repl.child.link import Link
 from rlm_kernel.repl.describe import describe, length_of, type_name
 from rlm_kernel.repl.routes import encode
 
@@ -22,12 +21,11 @@ TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
     from typing import Any
 
+    from rlm_kernel.repl.child.lanes import Lane
+    from rlm_kernel.repl.child.orders import Line
+
 FILE_PREFIX = "<rlm:"
 NO_CONTEXT = object()
-_CHANGED = (
-    "`context` was changed in place. It is your copy, the user's own data is as it was; from now on your code, and "
-    "children that are given `context`, see the change. Keep results in variables of your own."
-)
 
 
 class SubcallError(Exception):
@@ -49,7 +47,12 @@ class Scaffold:
     """Makes the names, and puts them back after each block. With `plain_children` an `rlm_query` goes out as a plain
     request, its context in the prompt."""
 
-    def __init__(self, link: Link, context: Any) -> None:
+    CHANGED = (
+        "`context` was changed in place. It is your copy, the user's own data is as it was; from now on your code, and "
+        "children that are given `context`, see the change. Keep results in variables of your own."
+    )
+
+    def __init__(self, link: Line, context: Any) -> None:
         self._link = link
         self._context = context
         self._mark = fingerprint(context)
@@ -104,7 +107,7 @@ class Scaffold:
         if mark == self._mark:
             return []
         self._mark, self._changed = mark, True
-        return [_CHANGED]
+        return [self.CHANGED]
 
     def _adopt(self, found: Any) -> list[str]:
         if issubclass(type(found), dict):
@@ -194,8 +197,8 @@ class Scaffold:
             cards.append(card)
             blobs.append(blob)
         line, code = _site()
-        lane = lanes.current()
-        sys.stdout.flush()
+        lane = self._lane()
+        self._flush()
         frame: dict[str, Any] = {"op": "call", "kind": kind, "prompts": prompts, "model": model}
         frame |= {"batched": batched, "contexts": cards, "line": line, "code": code, "lane": lane.name}
         told = None if kind == "rlm" else self.foresight.take(prompts, model, batched=batched, lane=lane)
@@ -208,11 +211,20 @@ class Scaffold:
             self._link.send({**frame, "known": True})
         return [_result(item) for item in told]
 
-    def _pack(self, context: Any) -> tuple[dict[str, Any] | None, bytes]:
+    def _lane(self) -> Lane:
+        return lanes.current()
+
+    def _flush(self) -> None:
+        sys.stdout.flush()
+
+    def _pack(self, context: Any) -> tuple[Any, bytes]:
         if context is NO_CONTEXT:
             return None, b""
         if context is self._context and not self._changed and fingerprint(context) == self._mark:
             return {"inherit": True}, b""
+        return self._packed(context)
+
+    def _packed(self, context: Any) -> tuple[Any, bytes]:
         try:
             route, chunks = encode(context)
         except ContextError as error:
