@@ -11,7 +11,7 @@ from queue import Queue
 from typing import Any
 
 WORTH_A_THREAD = 2 * 2**20
-_AHEAD = 4  # pieces that may wait to be hashed
+_AHEAD = 3  # pieces that may wait to be hashed
 
 
 class HashBeside:

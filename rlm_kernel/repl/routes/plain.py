@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Piece = bytes | memoryview
 
 # Small enough that a copy of a piece, wide characters and all, is nothing beside the context.
-_TEXT_PIECE = 2**20
+_TEXT_PIECE = 2**19
 _PIECE = 2**20
 _MOST_ITEMS = 50_000
 _HEAD = 5  # the bytes before the items of a list: its code and its length
