@@ -7,9 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from functools import cache
 
+from rlm_kernel.repl.folders import clear, make_folder
 from rlm_kernel.repl.pack import Packed
 from rlm_kernel.repl.process import ZygoteLauncher
 from rlm_kernel.repl.terms import Terms
@@ -30,7 +30,7 @@ class BwrapLauncher(ZygoteLauncher):
 
     def __init__(self, terms: Terms, context: Packed | None = None) -> None:
         super().__init__(terms, context)
-        self._place = tempfile.mkdtemp(prefix="rlm-")
+        self._place = make_folder()
         self._readable = terms.readable
         self._first: Zygote | None = None
 
@@ -45,7 +45,7 @@ class BwrapLauncher(ZygoteLauncher):
         await super().close()
         if self._first is not None:
             self._first.close()
-        shutil.rmtree(self._place, ignore_errors=True)
+        clear(self._place)
 
     def _command(self) -> list[str]:
         program = shutil.which(NAME) or NAME
@@ -58,7 +58,7 @@ class BwrapLauncher(ZygoteLauncher):
         return [program, *_ALONE, *seen, "--bind", self._place, self._place, "--"]
 
     def _make_folder(self) -> str:
-        return tempfile.mkdtemp(dir=self._place)
+        return make_folder(self._place)
 
 
 @cache

@@ -1,28 +1,24 @@
 """`ZygoteLauncher` and the workers it starts: forked by a zygote, spoken to over a socket pair, interrupted, killed.
 
-All of it runs on the engine's loop thread, except that a small pool clears away what a worker wrote. A worker has none
-of the user's environment and a session of its own: a signal meant for the kernel never reaches it, and killing its
-group takes along whatever it started.
+All of it runs on the engine's loop thread. A worker has none of the user's environment and a session of its own: a
+signal meant for the kernel never reaches it, and killing its group takes along whatever it started.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import os
-import shutil
 import signal
 import socket
-import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from rlm_kernel.errors import ContextError, ProtocolError, WorkerLost
 from rlm_kernel.repl.child.settle import FONTS
 from rlm_kernel.repl.child.zygote import PRELOADED
+from rlm_kernel.repl.folders import clear, make_folder
 from rlm_kernel.repl.frames import FrameParser, pack
 from rlm_kernel.repl.guard.caches import copy_font_lists
 from rlm_kernel.repl.launcher import Hooks
@@ -38,7 +34,6 @@ LAST_SECONDS = 0.1
 """How long a worker whose line has ended may take to end by itself, which says more than being killed."""
 DEATH_SECONDS = 2.0
 _PLAIN = ("none", "text", "bytes", "marshal")  # no import is needed to load them
-_CLEANERS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="rlm-cleaner")
 
 
 class ZygoteLauncher:
@@ -74,14 +69,14 @@ class ZygoteLauncher:
             (holder,) = await asyncio.gather(self._loading, return_exceptions=True)
             if isinstance(holder, Zygote):
                 holder.close()
-            _clear(self._folder)
+            clear(self._folder)
 
     async def base(self) -> Zygote:
         """A zygote without a context."""
         return await base_zygote()
 
     def _make_folder(self) -> str:
-        return tempfile.mkdtemp(prefix="rlm-")
+        return make_folder()
 
     async def _holder(self) -> Zygote | None:
         """The zygote that has the context; none where each worker loads it by itself."""
@@ -131,7 +126,7 @@ class WorkerProcess(asyncio.Protocol):
         err, into_err = os.pipe()
         self._drain(out, err)
         try:
-            self._born = await zygote.fork(order, [theirs.fileno(), into_out, into_err, *context], self._die)
+            born = await zygote.fork(order, [theirs.fileno(), into_out, into_err, *context], self._die)
         except BaseException:
             ours.close()
             raise
@@ -139,11 +134,15 @@ class WorkerProcess(asyncio.Protocol):
             theirs.close()
             os.close(into_out)
             os.close(into_err)
+        self._born = born
+        if self._dead.done():
+            os.close(born.gone)  # both were heard at once
         await self._loop.create_connection(lambda: self, sock=ours)
 
     def limit(self, memory_bytes: int | None, context_bytes: int) -> None:
         """Has it ended when it takes much more than that, beside its context."""
-        assert self._born is not None
+        if self._born is None or self._dead.done():
+            return
         more = None if memory_bytes is None else memory_bytes + context_bytes
         self._watch = Watch(pid_of(self._born.gone), self.workdir, more, self.kill)
 
@@ -190,7 +189,7 @@ class WorkerProcess(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
         if self._born is None:
-            _clear(self.workdir)
+            clear(self.workdir)
 
     def _kill_group(self) -> None:
         self._signal(signal.SIGKILL)
@@ -206,7 +205,7 @@ class WorkerProcess(asyncio.Protocol):
         self._dead.set_result(code)
         if self._born is not None:
             os.close(self._born.gone)
-        _clear(self.workdir)
+        clear(self.workdir)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -276,12 +275,6 @@ def _alive(loading: asyncio.Task[Zygote | None]) -> bool:
         return False
     holder = loading.result()
     return holder is None or holder.alive
-
-
-def _clear(folder: str) -> None:
-    if folder:
-        run = contextvars.copy_context().run
-        _CLEANERS.submit(run, lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 __all__ = ["WorkerProcess", "ZygoteLauncher", "broken_context", "cause", "pid_of"]

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -49,6 +50,7 @@ class Zygote:
 
     def __init__(self, control: socket.socket) -> None:
         self.alive = True
+        self._why_over = ""
         self._loop = asyncio.get_running_loop()
         self._control = control
         self._numbers = itertools.count()
@@ -109,12 +111,27 @@ class Zygote:
 
     def lose(self, code: int | None) -> None:
         """Says that the process is gone."""
-        if not self.alive:
-            return
-        self.close()
-        error = ReplError(
-            f"the process that starts workers is gone{self._last_words(code)}: run the cell again"
-        )
+        if self.alive:
+            self._shut()
+            last = self._last_words(code)
+            self._end(f"the process that starts workers is gone{last}: run the cell again")
+
+    def close(self) -> None:
+        """Ends the process and its children."""
+        if self.alive:
+            self._shut()
+            self._end("the process that starts workers was ended")
+
+    def _shut(self) -> None:
+        self.alive = False
+        self._loop.remove_reader(self._control.fileno())
+        with contextlib.suppress(OSError):  # it is gone
+            self._control.shutdown(socket.SHUT_RDWR)  # whoever forked this process has the socket too
+        self._control.close()
+
+    def _end(self, why: str) -> None:
+        """Tells all who wait: nothing is heard of the children any more, and they die with their parent."""
+        self._why_over, error = why, ReplError(why)
         for born in self._births.values():
             if not born.done():
                 born.set_exception(error)
@@ -124,13 +141,6 @@ class Zygote:
         deaths, self._deaths = self._deaths, {}
         for on_death in deaths.values():
             on_death(None)
-
-    def close(self) -> None:
-        """Ends the process and its children."""
-        if self.alive:
-            self.alive = False
-            self._loop.remove_reader(self._control.fileno())
-            self._control.close()
 
     def _last_words(self, code: int | None) -> str:
         return "" if code is None else f" (exit code {code})"
@@ -143,10 +153,11 @@ class Zygote:
                 return
             except BlockingIOError:
                 await asyncio.sleep(0.001)  # it is busy forking
-            except OSError as error:
+            except ConnectionError:
                 self.lose(None)
+            except OSError as error:
                 raise ReplError(f"no worker can be started: {error}") from error
-        raise ReplError("no worker can be started: the process that starts them is gone")
+        raise ReplError(self._why_over)
 
     def _receive(self) -> None:
         try:
@@ -184,6 +195,8 @@ class Zygote:
             waiting.set_result(born)
 
     def _discard(self, born: Born) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(born.gone, signal.SIGKILL)
         os.close(born.gone)
         self.kill(born.number)
 
@@ -225,6 +238,7 @@ def start_zygote(command: Sequence[str] = (), *, knows_parent: bool = True) -> Z
         )
     except OSError as error:
         ours.close()
+        log.close()
         raise ReplError(f"no worker can be started: {error}") from error
     finally:
         theirs.close()
@@ -236,13 +250,18 @@ class _Base(Zygote):
         super().__init__(control)
         self._process = process
         self._log = log
+        self._last = ""
 
-    def _last_words(self, code: int | None) -> str:
-        self._process.kill()  # it has closed its end: it is going, or broken
+    def _shut(self) -> None:
+        super()._shut()
+        self._process.kill()  # it has nobody to serve; if it ended by itself, its own exit code stays
         self._process.wait()
         self._log.seek(0)
-        said = self._log.read(4_000).decode("utf-8", "replace").strip().rsplit("\n", 1)[-1]
-        return f" (exit code {self._process.returncode}{': ' * bool(said)}{said})"
+        self._last = self._log.read(4_000).decode("utf-8", "replace").strip().rsplit("\n", 1)[-1]
+        self._log.close()
+
+    def _last_words(self, code: int | None) -> str:
+        return f" (exit code {self._process.returncode}{': ' * bool(self._last)}{self._last})"
 
 
 _bases: dict[asyncio.AbstractEventLoop, Zygote] = {}

@@ -8,7 +8,7 @@ from typing import Any
 from rlm_kernel.engine.thread import submit
 from rlm_kernel.repl.base import BlockResult, Repl, Serve, SubcallBatch, SubcallResult
 from rlm_kernel.repl.isolation import obtain
-from rlm_kernel.repl.pack import pack_context
+from rlm_kernel.repl.pack import Packed, pack_context
 from rlm_kernel.repl.repls import Repls
 from rlm_kernel.repl.terms import Terms
 
@@ -31,14 +31,21 @@ class Worker:
         memory_mb: int | None = None,
         readable: tuple[str, ...] = (),
     ) -> None:
-        packed = None if context is None else pack_context(context)
+        self.packed = None if context is None else pack_context(context)
         terms = obtain(isolation, memory_mb=memory_mb, readable=readable)
         self.serve = serve
-        self.repl: Repl = submit(self._make(terms, packed, block_seconds, seed)).result(20)
+        self.repl: Repl = submit(self._make(terms, self.packed, block_seconds, seed)).result(20)
 
     async def _make(self, terms: Terms, packed: Any, block_seconds: float, seed: int) -> Repl:
         self._repls = Repls(terms, packed, block_seconds=block_seconds)
         return self._repls.make(packed, seed=seed)
+
+    def another(self, packed: Packed | None = None) -> Repl:
+        """One more namespace of the same run, with that context or, without one, the same."""
+        return submit(self._another(packed or self.packed)).result(20)
+
+    async def _another(self, packed: Packed | None) -> Repl:
+        return self._repls.make(packed, seed=0)
 
     def run(self, code: str, serve: Serve | None = None) -> BlockResult:
         work = self.repl.execute(code, name="<rlm:0.1 block 1>", serve=serve or self.serve)

@@ -1,0 +1,36 @@
+"""What the system says of processes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+
+def alive(pid: int) -> bool:
+    """Whether that process still runs."""
+    try:
+        return _facts(pid)[0] != "Z"
+    except OSError:
+        return False
+
+
+def gone(pid: int, within: float = 1.0) -> bool:
+    """Whether that process is gone, at the latest after so many seconds."""
+    deadline = time.monotonic() + within
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not alive(pid)
+
+
+def parent_of(pid: int) -> int:
+    """The process that started it."""
+    return int(_facts(pid)[1])
+
+
+def children_of(pid: int) -> set[int]:
+    """The processes that it started and that are there, also those that nobody has waited for yet."""
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+def _facts(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
