@@ -128,14 +128,17 @@ def open_files() -> int:
 def test_a_worker_that_is_dead_before_it_is_known_leaves_nothing() -> None:
     """Its birth and its death are heard in one go."""
 
+    def born_and_dead(on_death: Callable[[int | None], None]) -> zygote.Born:
+        pid = os.posix_spawn("/bin/true", ["true"], {})
+        descriptor = os.pidfd_open(pid)
+        on_death(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        return zygote.Born(number=0, pid=pid, gone=descriptor)
+
     class Stillborn:
         alive = True
 
         async def fork(self, order: Any, fds: Any, on_death: Callable[[int | None], None]) -> zygote.Born:
-            pid = os.posix_spawn("/bin/true", ["true"], {})
-            descriptor = os.pidfd_open(pid)
-            on_death(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-            return zygote.Born(number=0, pid=pid, gone=descriptor)
+            return born_and_dead(on_death)
 
         def kill(self, number: int) -> None:
             raise AssertionError("it is dead, and its number may be another's")
