@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 KERNELS := 7.0.1 7.3.0 7.4.0
 KERNEL_TESTS := 'ipython>=9' 'ipywidgets>=8,<9' 'openai[aiohttp]>=3.5,<4' nbclient nbformat hypothesis psutil pytest pytest-timeout
 
-.PHONY: help demo lab test check kernels faults bench format clean
+.PHONY: help demo lab test check kernels faults soak bench format clean
 # Two installs into one environment break each other.
 .NOTPARALLEL:
 
@@ -26,6 +26,7 @@ help:
 	@echo "make check   run all that CI runs"
 	@echo "make kernels run the tests of a real kernel, in the browser too, on ipykernel $(KERNELS)"
 	@echo "make faults  run the list of 93 faults and print its table"
+	@echo "make soak    kill 1,000 runs, make 10,000 sub-calls, fuzz for an hour: RLM_FUZZ says how hard"
 	@echo "make bench   measure against the reference implementation"
 	@echo "make format  format and fix the sources"
 	@echo "make clean   remove what these commands made"
@@ -62,6 +63,12 @@ build/kernels/%/ready: | .venv/bin/python
 
 faults: .venv/for-test $(NODE_MODULES)
 	.venv/bin/python tests/faults/table.py $(ARGS)
+
+soak: .venv/for-test
+	.venv/bin/python tests/soak/soak.py --calls 10000
+	.venv/bin/python tests/soak/orphans.py --kills 50
+	.venv/bin/python tests/soak/crash.py --kills 1000
+	RLM_FUZZ=$${RLM_FUZZ:-20000} .venv/bin/python -m pytest tests/fuzz -o timeout=0 $(ARGS)
 
 bench: .venv/for-bench $(NODE_MODULES)
 	.venv/bin/python -m benchmarks $(ARGS)
