@@ -14,6 +14,7 @@ import signal
 import threading
 from queue import SimpleQueue
 
+from rlm_kernel.repl.child.failure import fail
 from rlm_kernel.repl.child.lanes import Turnstile
 from rlm_kernel.repl.frames import FrameParser, pack
 
@@ -59,9 +60,12 @@ class Link:
 
     def _read(self) -> None:
         parser = FrameParser()
-        while data := self._receive():
-            for frame, _ in parser.feed(data):
-                self._dispatch(frame)
+        try:
+            while data := self._receive():
+                for frame, _ in parser.feed(data):
+                    self._dispatch(frame)
+        except BaseException:  # noqa: BLE001 - out of memory, say: a worker that hears nothing is better gone
+            fail()
         os._exit(0)
 
     def _receive(self) -> bytes:

@@ -6,6 +6,7 @@ import os
 import signal
 
 from rlm_kernel.repl.child import chance, lanes
+from rlm_kernel.repl.child.failure import fail
 from rlm_kernel.repl.child.link import Link
 from rlm_kernel.repl.child.namespace import Namespace
 from rlm_kernel.repl.child.orders import obey
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 def serve(order: dict[str, Any], connect: Callable[[], Link], load: Callable[[], Any]) -> None:
     """Serves the engine; does not return. `connect` gives the link to it, `load` the context: both are called once the
     worker has settled, as the first may start a thread and the second may run anybody's code."""
+    try:
+        _serve(order, connect, load)
+    except BaseException:  # noqa: BLE001 - whatever it is, this is the end, and hooks of the model's have no part in it
+        fail()
+
+
+def _serve(order: dict[str, Any], connect: Callable[[], Link], load: Callable[[], Any]) -> None:
     signal.signal(signal.SIGINT, lambda *_: None)  # only a running block is interrupted
     settled = settle(order)
     link = connect()
