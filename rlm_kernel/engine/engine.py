@@ -245,6 +245,7 @@ class Engine:
                 version=job.version,
                 mode=job.model.mode,
                 isolation=job.terms.isolation,
+                isolation_why=job.terms.why,
                 settings={
                     **job.settings.recorded(),
                     "model": self._names[0],

@@ -40,6 +40,9 @@ ends when that block has run without an error.
 - `FINAL(value)` and `FINAL_VAR("name")`: submit a value, or the value of a variable, at once.
 """
 
+_COPY = "It is a copy; keep it as it is."
+_LIVE = "It is no copy: what you change in it is changed for its owner too. Keep it as it is."
+
 _CALLS = """\
 - `llm_query(prompt)`: the reply of a language model, a str. It sees only the prompt, so put the text into it \
 together with a precise question.
@@ -73,7 +76,7 @@ check it before you submit it. Submit before the turns run out.
 
 def system(settings: Settings, depth: int) -> str:
     """The system message of an rlm call at that depth."""
-    parts = [_BASE]
+    parts = [_BASE.replace(_COPY, _LIVE) if settings.isolation == "inline" else _BASE]
     if depth < settings.max_depth:
         parts.append(_CALLS)
         if depth + 1 < settings.max_depth:

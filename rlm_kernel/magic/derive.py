@@ -131,6 +131,8 @@ def _parser(kind: str, *, cell: bool) -> MagicArgumentParser:
     if kind == "rerun":
         parser.add_argument("--temperature", type=float)
         parser.add_argument("-n", type=int)
+    if kind != "rerun":
+        parser.add_argument("--isolation")
     if kind in ("fork", "resume"):
         for name in _LIMITS:
             number = float if "float" in str(Settings.__annotations__[name]) else int
@@ -141,7 +143,7 @@ def _parser(kind: str, *, cell: bool) -> MagicArgumentParser:
 
 def _made(magics: RlmMagics, run: Run, kind: str, arguments: argparse.Namespace) -> Run | Variants:
     given = {name: value for name, value in vars(arguments).items() if value is not None}
-    limits = {name: given.pop(name) for name in (*_LIMITS, "step") if name in given}
+    limits = {name: given.pop(name) for name in (*_LIMITS, "isolation", "step") if name in given}
     options = {name: value for name, value in given.items() if name not in ("run", "out", "at", "context")}
     if limits:
         options["limits"] = limits

@@ -15,14 +15,17 @@ from rlm_kernel.engine.settings import Settings, terms_of
 from rlm_kernel.errors import ConfigError, ContextMismatch, ContextMissing
 from rlm_kernel.models import Model, RenamedModel, SilentModel, resolve
 from rlm_kernel.repl.isolation import STRICTER
+from rlm_kernel.repl.live import context_under
 from rlm_kernel.repl.pack import Packed, pack_context
+from rlm_kernel.repl.terms import Terms
 from rlm_kernel.run.underway import new_id
 from rlm_kernel.trace import Call, Derived, Mode, Origin, Original, RunStarted, Trace
 from rlm_kernel.version import __version__
 
 _NOT_LIMITS = ("trace_dir", "cache")
 # Nor does a trace, which may be a stranger's, say what its code may do here.
-_NOT_INHERITED = ("step", "isolation", "memory_mb", "readable")
+WHERE = ("isolation", "memory_mb", "readable")
+_NOT_INHERITED = ("step", *WHERE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +74,19 @@ class Again:
 
     # Jobs
 
-    def replay(self, given: Given, plan: Plan) -> Job:
-        """A job that asks no model. Raises `ContextError`."""
+    def replay(self, given: Given, plan: Plan, where: Mapping[str, Any] | None = None) -> Job:
+        """A job that asks no model; `where` are settings that say where its code runs. Raises `ConfigError`,
+        `ContextError`."""
+        for name in where or {}:
+            if name not in WHERE:
+                raise ConfigError(
+                    f"a replay keeps to the limits of its run and takes no {name}: fork it for that",
+                    setting=name,
+                )
         silent = Models(
             model=SilentModel(self._answerer("model")), sub_model=SilentModel(self._answerer("sub_model"))
         )
-        return self._job(silent, given, plan, self.origin("replay"), {})
+        return self._job(silent, given, plan, self.origin("replay"), where or {})
 
     def fork(self, given: Given, plan: Plan, origin: Origin, limits: Mapping[str, Any]) -> Job:
         """A job that goes on with a model. Raises `ConfigError`, `ContextError`."""
@@ -144,11 +154,13 @@ class Again:
             return RenamedModel(own, model)
         return resolve(model, base_url=self.base_url)
 
-    def context(self, given: Given) -> Packed | None:
-        """The context, checked by its hash. Raises `ContextMissing`, `ContextMismatch`."""
+    def context(self, given: Given, terms: Terms | None = None) -> Packed | None:
+        """The context, for code that runs under those terms, checked by its hash where that was told. Raises
+        `ContextMissing`, `ContextMismatch`."""
+        terms = terms or Terms()
         card = self.started.context
         if card is None:
-            return self._unasked(given)
+            return self._unasked(given, terms)
         value = given.value
         if value is None and self._prompt_is_context:
             value = self.started.query
@@ -160,7 +172,7 @@ class Again:
                 "pass it as context=…",
                 type_name=card.type,
             )
-        packed = value if isinstance(value, Packed) else pack_context(value, card.name)
+        packed = value if isinstance(value, Packed) else context_under(terms, value, card.name)
         if packed.card.hash != card.hash and not given.other:
             packed.close()
             raise ContextMismatch(
@@ -170,7 +182,7 @@ class Again:
             )
         return packed
 
-    def _unasked(self, given: Given) -> Packed | None:
+    def _unasked(self, given: Given, terms: Terms) -> Packed | None:
         """The context that somebody gives to a run that had none."""
         if given.value is None:
             return None
@@ -180,14 +192,14 @@ class Again:
                 "go over this one on purpose",
                 type_name=type(given.value).__name__,
             )
-        return pack_context(given.value)
+        return context_under(terms, given.value)
 
     def _job(
         self, models: Models, given: Given, plan: Plan, origin: Origin, limits: Mapping[str, Any]
     ) -> Job:
         settings, then = self._settings(limits), self._settings({})
         terms = terms_of(settings)
-        context = self.context(given)
+        context = self.context(given, terms)
         recorded, root = self.started.context, self.trace.root
         assert root is not None  # or the run has not started
         if context is not None and (recorded is None or context.card.hash != recorded.hash):
@@ -302,4 +314,4 @@ def _described(card: Any) -> str:
     return f"a {facts['type']}{size} (SHA-256 {facts['hash'][:12] or 'unknown'}…)"
 
 
-__all__ = ["Again", "Given", "Models", "original_of", "text_hash", "told"]
+__all__ = ["WHERE", "Again", "Given", "Models", "original_of", "text_hash", "told"]

@@ -53,7 +53,7 @@ def context_of(again: Again, call: Call, given: Given) -> tuple[Packed | None, b
     if call.kind == "llm" or call.context is None:
         return None, False
     root = again.started.context
-    if root is not None and call.context.hash == root.hash:
+    if root is not None and root.hash and call.context.hash == root.hash:
         return again.context(given), False
     if call.context.hash == text_hash(call.prompt):
         return pack_context(call.prompt), True

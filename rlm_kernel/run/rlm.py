@@ -10,7 +10,7 @@ from rlm_kernel.engine.engine import Job
 from rlm_kernel.engine.settings import Settings, terms_of
 from rlm_kernel.errors import ConfigError
 from rlm_kernel.models import Model, resolve
-from rlm_kernel.repl.pack import pack_context
+from rlm_kernel.repl.live import context_under
 from rlm_kernel.run.again import Models
 from rlm_kernel.run.run import Run
 from rlm_kernel.run.underway import Underway, new_id
@@ -69,7 +69,7 @@ class RLM:
         job = Job(
             run_id=new_id(name),
             query=query.strip(),
-            context=None if context is None else pack_context(context, name),
+            context=None if context is None else context_under(terms, context, name),
             model=self.model,
             sub_model=self.sub_model,
             settings=self.settings,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rlm_kernel.views.compare import Comparison
 
 _STOP_SECONDS = 5.0
+Limits = Mapping[str, Any] | None
 _CHANGES: dict[Derived, tuple[str, ...]] = {
     "replay": (),
     "resume": ("model", "limits"),
@@ -156,15 +157,18 @@ class Run(Recorded):
 
     # Runs made from it
 
-    def replay(self, *, context: Any = None, other_context: bool = False, wait: bool = True) -> Run:
+    def replay(
+        self, *, limits: Limits = None, context: Any = None, other_context: bool = False, wait: bool = True
+    ) -> Run:
         """The same run again from its trace: its code is executed, its replies come from the record, no model is asked.
 
         Where something is not as it was, the step says so (`CodeExecuted.divergences`). A request that the record has
-        no reply for fails with `MissingReply`.
+        no reply for fails with `MissingReply`. Where its code runs is no part of the record: it is as with any new run,
+        or as `limits` say (`{"isolation": "inline"}`).
         """
-        plan = Plan(self._again.record())
         given = Given(value=context, other=other_context)
-        return self._begin(self._again.replay(given, plan), self._knows(given), wait)
+        job = self._again.replay(given, Plan(self._again.record()), limits)
+        return self._begin(job, self._knows(given), wait)
 
     def fork(
         self,
@@ -176,7 +180,7 @@ class Run(Recorded):
         hint: str | None = None,
         prompt: str | None = None,
         model: str | Model | None = None,
-        limits: Mapping[str, Any] | None = None,
+        limits: Limits = None,
         context: Any = None,
         other_context: bool = False,
         wait: bool = True,
@@ -204,7 +208,7 @@ class Run(Recorded):
         self,
         *,
         model: str | Model | None = None,
-        limits: Mapping[str, Any] | None = None,
+        limits: Limits = None,
         context: Any = None,
         other_context: bool = False,
         wait: bool = True,
@@ -308,11 +312,8 @@ class Run(Recorded):
 
     def _begin(self, job: Job, look_up: Callable[[], Any] | None, wait: bool) -> Run:
         underway = Underway(job, self._again.folder)
-        models = (
-            self._again.models
-            if job.model.mode == "replayed"
-            else Models(model=job.model, sub_model=job.sub_model)
-        )
+        new = Models(model=job.model, sub_model=job.sub_model)
+        models = self._again.models if job.model.mode == "replayed" else new
         run = Run(underway.trace, underway, models, look_up).reach(base_url=self._again.base_url)
         return run.finish() if wait else run
 

@@ -43,8 +43,8 @@ class RunStarted(Event):
     """A question was put to a context. Always the first event.
 
     `started` is the wall clock in ISO 8601; `settings` holds allow-listed settings only, never a key;
-    `mode` says where new replies come from; `isolation` is the level really obtained; `seed` is where chance starts
-    from in its code; `origin` is the run that this one was made from, whose seed it has.
+    `mode` says where new replies come from; `isolation` is the level really obtained, and `isolation_why` why it is not
+    a higher one, where something can be said of that; `seed` is where chance starts from in its code; `origin` is the run that this one was made from, whose seed it has.
     """
 
     run_id: str
@@ -57,6 +57,7 @@ class RunStarted(Event):
     context: ContextCard | None = None
     seed: int = 0
     origin: Origin | None = None
+    isolation_why: str = ""
     format: int = FORMAT
 
 

@@ -24,6 +24,7 @@ from rlm_kernel.views.derived import (
     waiting,
 )
 from rlm_kernel.views.extent import EXTENTS, MAX_BYTES, Extent
+from rlm_kernel.views.isolation import isolation_line, isolation_warning
 from rlm_kernel.views.markup import details, image, inline, items, prose, table
 from rlm_kernel.views.outputs import Image, Output, Table, output_line, outputs_of, printed
 from rlm_kernel.views.pauses import pause_line
@@ -128,7 +129,9 @@ class _Tree:
 
     def _derived(self) -> list[str]:
         told, held, pause = derived_facts(self._trace), waiting(self._trace), pause_line(self._trace)
-        parts = [f"<p><b>Origin</b> {inline(' · '.join(told), 1000)}</p>"] if told else []
+        danger = isolation_warning(self._trace)
+        parts = [f'<p><b style="color:#c00">⚠ {inline(danger, 200)}</b></p>'] if danger else []
+        parts += [f"<p><b>Origin</b> {inline(' · '.join(told), 1000)}</p>"] if told else []
         parts += [f"<p>{inline(pause, 400)}</p>"] if pause else []
         return [*parts, *([f"<p>{HELD} {count(held, 'block')} waiting for you</p>"] if held else [])]
 
@@ -162,7 +165,7 @@ class _Tree:
         started = self._trace.started
         parts = [f"run {started.run_id}" if started else "", seconds(elapsed(self._trace))]
         parts += [
-            f"isolation: {started.isolation}" if started else "",
+            isolation_line(self._trace),
             f"trace: {self._trace.place or 'not on disk'}",
         ]
         return inline(" · ".join(part for part in parts if part), 3000)

@@ -23,6 +23,7 @@ from rlm_kernel.views.derived import (
     last_words,
     made_words,
 )
+from rlm_kernel.views.isolation import isolation_warning
 from rlm_kernel.views.markdown import fenced, span
 from rlm_kernel.views.outputs import Image, Table, Unshown, read_output
 from rlm_kernel.views.sources import label, replies_of
@@ -99,22 +100,25 @@ def _head(trace: Trace) -> list[str]:
         parts += ["**Question**", fenced(started.query)]
     if root:
         parts.append(" · ".join(facts(root, rollups(root)[root.id])))
+    danger = isolation_warning(trace)
+    parts += [f"**⚠ {danger}**"] if danger else []
     parts += _label(trace)
     parts += _origin(trace)
     if started:
         about = [f"Model {span(root.model)}"] if root else []
         about += [f"isolation {span(started.isolation)}", f"started {span(started.started)}"]
         parts.append(" · ".join([*about, f"rlm_kernel {span(started.version)}"]))
-    parts.append(_NAMESPACE.format(context=_context(root) if root else ""))
+    parts.append(_NAMESPACE.format(context=_context(root, alive=bool(danger)) if root else ""))
     return [*parts, *([f"**Note** {span(trace.warning)}"] if trace.warning else [])]
 
 
-def _context(root: Call) -> str:
+def _context(root: Call, *, alive: bool) -> str:
     card = root.context
     if card is None:
         return ""
     size = f", {card.chars:,} characters" if card.chars is not None else ""
-    return f"`context` (a copy of {span(card.name)}: {span(card.schema or card.type)}{size}), "
+    what = "the very object" if alive else "a copy of"
+    return f"`context` ({what} {span(card.name)}: {span(card.schema or card.type)}{size}), "
 
 
 def _origin(trace: Trace) -> list[str]:

@@ -15,6 +15,7 @@ from rlm_kernel.views.derived import (
     last_words,
     waiting,
 )
+from rlm_kernel.views.isolation import isolation_warning
 from rlm_kernel.views.outputs import output_line, outputs_of
 from rlm_kernel.views.pauses import pause_line
 from rlm_kernel.views.sources import answer_note, call_label, label, used_then
@@ -52,6 +53,8 @@ def text_tree(trace: Trace, *, now: float | None = None, max_lines: int = MAX_LI
     if started is None or root is None:
         return "Run       ○ starting"
     head = [f"Question  {line(' '.join(started.query.split()), 300)}", _status(trace, root, now)]
+    danger = isolation_warning(trace)
+    head += [f"Warning   {danger}"] if danger else []
     derived = derived_facts(trace)
     name = "Origin" if started.origin else "Replies"
     head += [f"{name:10}{' · '.join(derived)}"] if derived else []
