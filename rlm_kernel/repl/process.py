@@ -53,7 +53,7 @@ class ZygoteLauncher:
         order = self._terms.order(worker.workdir, context, seed=seed)
         fds = [context.fd] if context is not None and context.fd >= 0 else []
         if holder is not None:
-            order, fds = {**order, "route": PRELOADED}, []
+            order, fds = {**order, "route": PRELOADED, "own_bytes": 0}, []
         try:
             await worker.begin(holder or await self.base(), order, fds)
             worker.limit(self._terms.memory_bytes, 0 if context is None else context.size)
@@ -82,7 +82,7 @@ class ZygoteLauncher:
         """The zygote that has the context; none where each worker loads it by itself."""
         context = self._context
         assert context is not None
-        if context.route in _PLAIN and context.size < PRELOAD_BYTES:
+        if not context.forkable or (context.route in _PLAIN and context.size < PRELOAD_BYTES):
             return None
         lost = self._loading is not None and self._loading.done() and not _alive(self._loading)
         if self._loading is None or lost:

@@ -39,6 +39,7 @@ class Terms:
             "seed": seed,
             "route": context.route if context else "none",
             "size": context.size if context else 0,
+            "own_bytes": context.size if context else 0,
         }
 
 

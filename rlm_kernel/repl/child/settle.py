@@ -10,6 +10,8 @@ import sys
 
 from rlm_kernel.repl.guard import limits
 
+CONTEXT_GROWS = 4
+"""How much more a context can take as objects than packed."""
 FONTS = ".matplotlib"
 """The folder, in the work directory, that matplotlib takes for its own."""
 
@@ -27,7 +29,8 @@ def settle(order: dict[str, Any]) -> dict[str, Any]:
     if "tempfile" in sys.modules:
         vars(sys.modules["tempfile"])["tempdir"] = None  # a zygote may have asked where that is
     sys.path.extend(path for path in order["path"] if path not in sys.path)
-    limits.limit(order["memory_bytes"])
+    memory = order["memory_bytes"]
+    limits.limit(memory and memory + CONTEXT_GROWS * order["own_bytes"])
     if not order["guard"]:
         return {"isolation": "worker", "holes": []}
     holes = _lock(workdir, order["readable"])
@@ -44,4 +47,4 @@ def _lock(workdir: str, readable: list[str]) -> list[str]:
     return guard.holes(workdir)
 
 
-__all__ = ["FONTS", "settle"]
+__all__ = ["CONTEXT_GROWS", "FONTS", "settle"]

@@ -23,6 +23,7 @@ from rlm_kernel.repl.child.main import serve
 from rlm_kernel.repl.guard import guard
 from rlm_kernel.repl.guard.limits import die_with_parent
 from rlm_kernel.repl.routes import decode
+from rlm_kernel.repl.routes.forking import KEEP_THREADS
 
 TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 MAX_ORDER = 2**20
 PRELOADED = "preloaded"
-# They keep threads of their own, and a fork has only one.
-_KEEP_THREADS = ("polars", "torch", "tensorflow", "jax", "jaxlib", "cupy", "grpc", "ray", "dask")
 
 
 def main(control_fd: int, parent: int) -> None:
@@ -188,9 +187,9 @@ def _load(order: dict[str, Any], context: list[int]) -> Any:
 
 def _unsafe() -> str:
     """Why this process must not be forked any more; empty when it may."""
-    keepers = [name for name in _KEEP_THREADS if name in sys.modules]
+    keepers = KEEP_THREADS.intersection(sys.modules)
     if keepers:
-        return f"{keepers[0]} is loaded, which keeps threads"
+        return f"{min(keepers)} is loaded, which keeps threads"
     return "a module has started threads" if threading.active_count() > 1 else ""
 
 
