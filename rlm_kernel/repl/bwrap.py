@@ -61,12 +61,16 @@ class BwrapLauncher(ZygoteLauncher):
         return make_folder(self._place)
 
 
-@cache
 def offered() -> str:
     """Nothing where bubblewrap works on this system, else one sentence that says why not."""
     program = shutil.which(NAME)
     if program is None:
         return "bubblewrap is not installed (on Debian or Ubuntu: sudo apt-get install bubblewrap)"
+    return _tried(program)
+
+
+@cache
+def _tried(program: str) -> str:
     try:
         tried = subprocess.run(
             [program, *_ALONE, "--ro-bind", "/", "/", "--", "true"],

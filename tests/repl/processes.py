@@ -28,8 +28,23 @@ def parent_of(pid: int) -> int:
 
 
 def children_of(pid: int) -> set[int]:
-    """The processes that it started and that are there, also those that nobody has waited for yet."""
-    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    """The processes that its threads started and that are there, also those that nobody has waited for yet."""
+    found: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            found.update(map(int, (task / "children").read_text().split()))
+        except OSError:
+            continue  # the thread has ended
+    return found
+
+
+def descendants_of(pid: int) -> set[int]:
+    """Its children, theirs, and so on."""
+    found: set[int] = set()
+    for child in children_of(pid):
+        if alive(child):
+            found |= {child} | descendants_of(child)
+    return found
 
 
 def _facts(pid: int) -> list[str]:
