@@ -47,11 +47,19 @@ class Given:
 
 class Again:
     """Makes jobs out of a record. `models` is None where nobody is known to answer (a trace from a file), `look_up`
-    gives the context, None where it is not known any more."""
+    gives the context, None where it is not known any more. `own` are the settings of a run that was started here: what
+    its code may do is then known from a person and not from a trace."""
 
-    def __init__(self, trace: Trace, models: Models | None, look_up: Callable[[], Any] | None) -> None:
+    def __init__(
+        self,
+        trace: Trace,
+        models: Models | None,
+        look_up: Callable[[], Any] | None,
+        own: Settings | None = None,
+    ) -> None:
         self.trace = trace
         self.models = models
+        self.own = own
         self.base_url: str | None = None
         self.look_up = look_up
 
@@ -242,9 +250,16 @@ class Again:
                 raise ConfigError(f"there is no limit {name!r}; {hint}", setting=name)
         inherited = [name for name in known if name not in _NOT_INHERITED]
         recorded = {name: value for name, value in self.started.settings.items() if name in inherited}
-        if self.started.settings.get("isolation") in STRICTER:
-            recorded["isolation"] = self.started.settings["isolation"]
-        return Settings(**{**recorded, **limits})
+        return Settings(**{**recorded, **self._place(), **limits})
+
+    def _place(self) -> dict[str, Any]:
+        """Where the code may run, and with what: as a person said here, but never unprotected without being asked again."""
+        asked = self.started.settings.get("isolation")
+        stricter = {"isolation": asked} if asked in STRICTER else {}
+        if self.own is None:
+            return stricter
+        own = {name: getattr(self.own, name) for name in WHERE}
+        return own if own["isolation"] != "inline" else {**own, "isolation": "auto"}
 
     def _name(self, which: str) -> str:
         root = self.trace.root

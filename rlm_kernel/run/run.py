@@ -57,7 +57,7 @@ class Run(Recorded):
         super().__init__(trace)
         self._underway = underway
         self._future = underway.future if underway else _ended()
-        self._again = Again(trace, models, look_up)
+        self._again = Again(trace, models, look_up, underway.settings if underway else None)
         if self.id:
             RUNS.add(self)
 
@@ -222,7 +222,7 @@ class Run(Recorded):
         again = self._again
         if model is not None:
             instead = again.named(model)
-            again = Again(self.trace, Models(model=instead, sub_model=instead), again.look_up)
+            again = Again(self.trace, Models(model=instead, sub_model=instead), again.look_up, again.own)
         record = again.record()
         wanted = told({"model": self._model(model), "limits": dict(limits or {}) or None})
         origin = again.origin("resume", "", wanted)

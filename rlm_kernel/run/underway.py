@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rlm_kernel.engine.engine import Engine, Job
 from rlm_kernel.engine.gate import Place
+from rlm_kernel.engine.settings import Settings
 from rlm_kernel.engine.thread import submit, tell
 from rlm_kernel.trace import SUFFIX, Decision, Recorder, Redactor, Trace, environment_secrets
 
@@ -26,6 +27,11 @@ class Underway:
         self.trace = Trace(live=True, run_id=job.run_id)
         path = None if folder is None else _trace_path(Path(folder), job.run_id)
         self.future: concurrent.futures.Future[None] = submit(self._work(path))
+
+    @property
+    def settings(self) -> Settings:
+        """The job's."""
+        return self._job.settings
 
     def hurry(self) -> None:
         """Wants the answer now."""

@@ -98,7 +98,8 @@ def test_before_anything_was_asked() -> None:
 def test_while_a_block_loops(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     loop = code("kept = 'so far'", "print('begun')", f"open({str(begun)!r}, 'w').close()", "while True: pass")
-    hurried = Hurried(loop + "\n" + code("later = 1"), last=submit("kept")).once(begun.exists)
+    turn = loop + "\n" + code("later = 1")
+    hurried = Hurried(turn, last=submit("kept"), isolation="worker").once(begun.exists)
     run = hurried.answer_now()
     assert (run.status, run.answer) == ("exhausted", "so far")
     assert (hurried.block.stdout, hurried.block.error.type) == ("begun\n", "Interrupted")
@@ -117,7 +118,7 @@ def test_a_block_that_will_not_stop_loses_its_variables_and_the_model_is_told(tm
         "while True: pass",
     )
     last = submit("'lost' in globals()")
-    hurried = Hurried(stubborn, last=last).once(begun.exists)
+    hurried = Hurried(stubborn, last=last, isolation="worker").once(begun.exists)
     assert hurried.answer_now().answer == "False"
     assert hurried.block.error.type == "Interrupted"
     assert "your variables are lost" in hurried.told

@@ -17,6 +17,7 @@ def childless_again(folder: Path) -> Run:
         code(f"if open({str(file)!r}).read() == 'yes': rlm_query('q', context='c')"),
         submit("'done'"),
         child=lambda request: submit("context"),
+        readable=(str(file),),
     )
     file.write_text("no")
     return run

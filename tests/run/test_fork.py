@@ -502,7 +502,9 @@ def test_code_that_goes_another_way_this_time_never_comes_to_the_step(tmp_path: 
     file = tmp_path / "data"
     file.write_text("one two")
     run, _ = ask(
-        code(f"r = [llm_query(word) for word in open({str(file)!r}).read().split()]"), submit("len(r)")
+        code(f"r = [llm_query(word) for word in open({str(file)!r}).read().split()]"),
+        submit("len(r)"),
+        readable=(str(file),),
     )
     file.write_text("one")
     with pytest.raises(NotReached, match="fork at an earlier step") as caught:
@@ -517,6 +519,7 @@ def test_a_turn_that_the_code_does_not_come_to_any_more(tmp_path: Path) -> None:
     run, _ = ask(
         code(f"if open({str(file)!r}).read() == \"'stop'\": answer.update(content='x', ready=True)"),
         submit("'done'"),
+        readable=(str(file),),
     )
     file.write_text("'stop'")
     with pytest.raises(NotReached, match="before the step that was to be changed"):

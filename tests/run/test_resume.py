@@ -84,7 +84,7 @@ def test_while_the_model_thinks_and_while_a_block_runs(tmp_path: Path) -> None:
         return submit("n")
 
     model = ScriptedModel(root)
-    run = RLM(model=model, trace_dir=None).start("What?", context="x")
+    run = RLM(model=model, trace_dir=None, isolation="worker").start("What?", context="x")
     once(begun.exists)
     run.stop()
     assert executed(run).error.type == "Interrupted"
