@@ -31,6 +31,7 @@ class Row:
     fault: str = ""
     exceptions: list[str] = field(default_factory=list)
     tests: list[str] = field(default_factory=list)
+    wanted: set[str] = field(default_factory=set)
     outcomes: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -68,7 +69,7 @@ class Table:
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         row = self._row(item.nodeid)
         if row is not None:
-            row.add(_short(item.nodeid), getattr(item, "obj", None).__doc__ or "")
+            row.add(item.nodeid, getattr(item, "obj", None).__doc__ or "")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         row = self._row(report.nodeid)

@@ -13,7 +13,7 @@ import pytest
 from scripts import code, submit
 from server import Answer, ChatServer, Script, by_kind, chat, error
 
-from rlm_kernel import RLM, OpenAIModel, Run
+from rlm_kernel import RLM, OpenAIModel, Run, Settings
 from rlm_kernel.engine import outage
 from rlm_kernel.errors import (
     BadReply,
@@ -247,6 +247,7 @@ def test_f59_a_request_ends_by_its_deadline(answer: Answer) -> None:
     assert 0.5 <= time.monotonic() - started < 3
     assert requests == 1
     assert "within 0.5 s" in str(caught)
+    assert Settings().request_seconds == 120
 
 
 def test_f60_every_byte_of_a_drip_does_not_begin_the_time_anew() -> None:

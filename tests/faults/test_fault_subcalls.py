@@ -77,7 +77,10 @@ def test_f65_wrong_arguments_are_refused_before_anything_is_spent(line: str, kin
 
 
 def test_f65_no_prompts_are_no_replies() -> None:
-    """A batch of no prompts."""
+    """A batch of no prompts.
+
+    Exception: an empty batch is no error but an empty list, as any loop over nothing gives. It costs nothing.
+    """
     run, model = ask(submit("(llm_query_batched([]), rlm_query_batched(()))"))
     assert run.answer == "([], [])"
     assert len(model.requests) == 1

@@ -180,7 +180,10 @@ TWO = """
 
 
 def test_f82_two_kernels_write_a_file_for_each_run(tmp_path: Path) -> None:
-    """Two kernels that write traces into one folder."""
+    """Two kernels that write traces into one folder.
+
+    Exception: nothing is locked. The file of a run is made new or not at all, by the one process that writes it.
+    """
     with ChatServer(lambda body: submit("context * 200")) as server:
         kernels = [python(TWO, server.url, word, folder=tmp_path) for word in ("one", "two")]
         told = [kernel.communicate(timeout=60)[0].split() for kernel in kernels]
@@ -190,6 +193,8 @@ def test_f82_two_kernels_write_a_file_for_each_run(tmp_path: Path) -> None:
         for path in each:
             run = load(path)
             assert (run.status, run.answer, run.trace.warning) == ("finished", word * 200, "")
+            with pytest.raises(FileExistsError):
+                TraceWriter(Path(path))
 
 
 START = '{"type":"run_started","run_id":"r","query":"q","started":"","version":"1","mode":"live","isolation":"worker"}'
