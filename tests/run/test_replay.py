@@ -119,6 +119,7 @@ def test_a_clock_a_file_and_the_systems_chance_are_told_at_their_step(tmp_path: 
         code("import os", "luck = os.urandom(8).hex()"),
         code("print('the same')"),
         submit("text"),
+        readable=(str(file),),
     )
     file.write_text("after")
     replay = run.replay()
@@ -133,7 +134,7 @@ def test_a_clock_a_file_and_the_systems_chance_are_told_at_their_step(tmp_path: 
 def test_a_block_that_fails_this_time_is_told(tmp_path: Path) -> None:
     file = tmp_path / "data.txt"
     file.write_text("before")
-    run, _ = ask(code(f"text = open({str(file)!r}).read()"), submit("'done'"))
+    run, _ = ask(code(f"text = open({str(file)!r}).read()"), submit("'done'"), readable=(str(tmp_path),))
     file.unlink()
     replay = run.replay()
     assert replay.answer == "done"
@@ -161,6 +162,7 @@ def test_code_that_asks_something_else_gets_an_error_in_its_block_and_the_run_go
         code(f"text = open({str(file)!r}).read()"),
         code("try:", "    got = llm_query(text)", "except SubcallError as error:", "    got = str(error)"),
         submit("got"),
+        readable=(str(file),),
     )
     file.write_text("after")
     asked = len(model.requests)
@@ -179,7 +181,9 @@ def test_code_that_asks_less_this_time_is_told(tmp_path: Path) -> None:
     file = tmp_path / "count"
     file.write_text("3")
     run, _ = ask(
-        code(f"for n in range(int(open({str(file)!r}).read())): llm_query(str(n))"), submit("'done'")
+        code(f"for n in range(int(open({str(file)!r}).read())): llm_query(str(n))"),
+        submit("'done'"),
+        readable=(str(file),),
     )
     file.write_text("2")
     replay = run.replay()
@@ -381,7 +385,9 @@ def test_a_block_that_took_too_long_is_stopped_again() -> None:
 def test_a_block_that_a_person_cut_short_is_cut_short_again(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     sleeper = code("kept = 1", f"open({str(begun)!r}, 'w').close()", "import time", "time.sleep(40)")
-    run = RLM(model=scripted(sleeper, submit("kept")), trace_dir=None).start("What?", context="x")
+    run = RLM(model=scripted(sleeper, submit("kept")), trace_dir=None, isolation="worker").start(
+        "What?", context="x"
+    )
     once(begun.exists)
     run.answer_now().wait(10)
     started = time.monotonic()
