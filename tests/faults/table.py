@@ -39,12 +39,14 @@ class Row:
         if not self.tests:
             return "NO TEST"
         found = set(self.outcomes.values())
+        all_ran = self.wanted <= set(self.outcomes)
         return next(
-            (each for each in ("failed", "skipped") if each in found), "holds" if found else "not run"
+            (each for each in ("failed", "skipped") if each in found), "holds" if all_ran else "not run"
         )
 
-    def add(self, test: str, docstring: str) -> None:
-        name = test.partition("[")[0]
+    def add(self, nodeid: str, docstring: str) -> None:
+        self.wanted.add(nodeid)
+        name = _short(nodeid).partition("[")[0]
         if name not in self.tests:
             self.tests.append(name)
         self.fault = self.fault or docstring.strip().partition("\n")[0].rstrip(".")
