@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rlm_kernel.errors import ContextError, ProtocolError, WorkerLost
-from rlm_kernel.repl.child.settle import FONTS
+from rlm_kernel.repl.child.settle import CONTEXT_GROWS, FONTS
 from rlm_kernel.repl.child.zygote import PRELOADED
 from rlm_kernel.repl.folders import clear, make_folder
 from rlm_kernel.repl.frames import FrameParser, pack
@@ -56,7 +56,7 @@ class ZygoteLauncher:
             order, fds = {**order, "route": PRELOADED, "own_bytes": 0}, []
         try:
             await worker.begin(holder or await self.base(), order, fds)
-            worker.limit(self._terms.memory_bytes, 0 if context is None else context.size)
+            worker.limit(self._terms.memory_bytes, _own_bytes(context, loaded=holder is not None))
         except BaseException:
             await worker.close()
             raise
@@ -139,12 +139,12 @@ class WorkerProcess(asyncio.Protocol):
             os.close(born.gone)  # both were heard at once
         await self._loop.create_connection(lambda: self, sock=ours)
 
-    def limit(self, memory_bytes: int | None, context_bytes: int) -> None:
-        """Has it ended when it takes much more than that, beside its context."""
+    def limit(self, memory_bytes: int | None, own_bytes: int) -> None:
+        """Has it ended when it takes more than `memory_bytes`, beside what it has and `own_bytes`."""
         if self._born is None or self._dead.done():
             return
-        more = None if memory_bytes is None else memory_bytes + context_bytes
-        self._watch = Watch(pid_of(self._born.gone), self.workdir, more, self.kill)
+        pid = pid_of(self._born.gone)
+        self._watch = Watch(pid, self.workdir, memory_bytes, self.kill, own_bytes=own_bytes)
 
     def _drain(self, out: int, err: int) -> None:
         self.stdout = Drain(out, self._on_flood, self._hooks.flood)
@@ -231,6 +231,13 @@ class WorkerProcess(asyncio.Protocol):
         if not self._closing:
             code = self._dead.result() if self._dead.done() else None
             self._hooks.on_lost(WorkerLost(self._why_killed or cause(code), exit_code=code))
+
+
+def _own_bytes(context: Packed | None, *, loaded: bool) -> int:
+    """The memory that a worker may come to have for its context alone."""
+    if context is None:
+        return 0
+    return context.size if loaded else CONTEXT_GROWS * context.size  # a part of what is loaded is only mapped
 
 
 def _furnished(workdir: str) -> str:
