@@ -140,6 +140,18 @@ def test_a_prompt_a_model_and_limits(asked: tuple[Any, ChatServer, str]) -> None
     assert [model for model, _ in bodies(server, 3)] == ["small", "small", "big"]
 
 
+@pytest.mark.parametrize("command", ["replay {}", "fork {} 0.2 --hint Again."])
+def test_inline_is_asked_for_each_time(asked: tuple[Any, ChatServer, str], command: str) -> None:
+    notebook, _, run_id = asked
+    command = command.format(run_id)
+    assert notebook.cell(f"%rlm {command} --isolation inline").success
+    inline = notebook.space["_"]
+    assert inline.trace.started.isolation == "inline"
+    assert "no protection" in notebook.displayed[-1]["text/plain"]
+    assert notebook.cell(f"%rlm {command.replace(run_id, inline.id)}").success
+    assert notebook.space["_"].trace.started.isolation != "inline"
+
+
 # Rerun
 
 

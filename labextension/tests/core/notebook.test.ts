@@ -38,6 +38,14 @@ test('a run that has not begun is a notebook too', () => {
 });
 
 describe('the words are those of Python', () => {
+  test('a warning about where the code ran', () => {
+    const [first, ...rest] = threeTurns().events;
+    const warning = /\*\*⚠ (.*?)\*\*/.exec(notebookOf([{ ...first, isolation: 'inline' }, ...rest]))?.[1];
+    const python = fileURLToPath(new URL('../../../rlm_kernel/views/isolation.py', import.meta.url));
+    expect(warning).toBeDefined();
+    expect(readFileSync(python, 'utf-8')).toContain(`UNPROTECTED = "${warning ?? ''}"`);
+  });
+
   // Each was asked of Python: f"{value:.2f}" and the like.
   test.each([
     [0.125, '0.12 s'],

@@ -4,6 +4,7 @@
  */
 
 import { MARKS, thousands } from '../format';
+import { isUnprotected, isolationLabel } from '../model/isolation';
 import { decodeRich } from '../model/rich';
 import type { Table } from '../model/rich';
 import type { RunStore } from '../model/store';
@@ -11,6 +12,7 @@ import { firstLine, visible } from '../text';
 import type { Block, Call, Turn } from '../trace/call';
 import { isFields } from '../trace/read';
 import type { CodeExecuted, ErrorInfo, RichOutput } from '../trace/wire';
+import { ENGLISH } from '../words';
 import { DIFFERS, WRITTEN, decided, isWaiting, isWritten, lastWords, originFacts } from './derived';
 import { fenced, span } from './markdown';
 import { missing } from './missing';
@@ -77,6 +79,9 @@ function head(store: RunStore): string[] {
   if (root) {
     parts.push(facts(root).join(' · '));
   }
+  if (isUnprotected(run)) {
+    parts.push(`**⚠ ${isolationLabel(run, ENGLISH)}**`);
+  }
   parts.push(...labelled(store));
   const origin = originFacts(store);
   if (origin.length) {
@@ -87,7 +92,7 @@ function head(store: RunStore): string[] {
     about.push(`isolation ${span(run.isolation)}`, `started ${span(run.started)}`);
     parts.push([...about, `rlm_kernel ${span(run.version)}`].join(' · '));
   }
-  parts.push(namespace(root ? context(root) : ''));
+  parts.push(namespace(root ? context(root, isUnprotected(run)) : ''));
   return [...parts, ...notes(store).map(note => `**Note** ${note}`)];
 }
 
@@ -99,13 +104,13 @@ function namespace(given: string): string {
   );
 }
 
-function context(root: Call): string {
+function context(root: Call, alive: boolean): string {
   const card = root.started.context;
   if (!card) {
     return '';
   }
   const size = card.chars === null ? '' : `, ${thousands(card.chars)} characters`;
-  return `\`context\` (a copy of ${span(card.name)}: ${span(card.schema || card.type)}${size}), `;
+  return `\`context\` (${alive ? 'the very object' : 'a copy of'} ${span(card.name)}: ${span(card.schema || card.type)}${size}), `;
 }
 
 function labelled(store: RunStore): string[] {

@@ -1,9 +1,11 @@
 /** The run as one HTML file that draws itself, as `rlm_kernel/views/page.py` makes it; a test holds both to one page. */
 
+import { isUnprotected, isolationLabel } from '../model/isolation';
 import type { RunStore } from '../model/store';
 import { firstLine, visible } from '../text';
 import { FORMAT } from '../trace/decode';
 import { base64Digest } from '../trace/sha256';
+import { ENGLISH } from '../words';
 import { missing } from './missing';
 import { label } from './sources';
 import { errorText, escapeHtml } from './summary';
@@ -71,6 +73,7 @@ function told(store: RunStore): string {
   const note = tag ? ` <i>(${escapeHtml(tag)})</i>` : '';
   const parts = [
     run ? `<p><b>Question</b> ${prose(run.query)}</p>` : '',
+    isUnprotected(run) ? `<p><b>⚠ ${prose(isolationLabel(run, ENGLISH))}</b></p>` : '',
     end && end.answer !== null ? `<p><b>Answer</b>${note} ${prose(end.answer)}</p>` : '',
     end?.error ? `<p><b>Error</b> ${prose(errorText(end.error))}</p>` : '',
     '<p><b>Note</b> The steps of the run are drawn by a script, and scripts are off here.</p>'

@@ -80,6 +80,7 @@ export function decodeEvent(data: unknown): TraceEvent | null {
         version: text(from, 'version'),
         mode: choice(from, 'mode', MODES),
         isolation: text(from, 'isolation'),
+        isolationWhy: text(from, 'isolation_why', ''),
         settings: fields(from['settings'] ?? {}, 'settings'),
         context: optional(from, 'context', contextCard),
         origin: optional(from, 'origin', origin)

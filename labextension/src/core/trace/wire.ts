@@ -118,6 +118,8 @@ export interface RunStarted extends EventBase {
   readonly version: string;
   readonly mode: Mode;
   readonly isolation: string;
+  /** Why it is not a higher one; empty where nothing can be said of that. */
+  readonly isolationWhy: string;
   readonly settings: Fields;
   readonly context: ContextCard | null;
   readonly origin: Origin | null;

@@ -2,12 +2,13 @@
 
 import { MARKS, brief, dollars, seconds, statusWord, thousands, ticking, tokens } from '../format';
 import { isResumable } from '../model/draft';
+import { isUnprotected, isolationLabel } from '../model/isolation';
 import { runLabel } from '../model/provenance';
 import { findItem } from '../model/rows';
 import { shares } from '../model/spent';
 import type { ViewState } from '../model/state';
 import { shorten, visible } from '../text';
-import type { Derived } from '../trace/wire';
+import type { Derived, RunStarted } from '../trace/wire';
 import { actionName } from './actions/told';
 import { button, h, setAttribute, setText } from './dom';
 import { exportItems } from './exporting';
@@ -24,6 +25,7 @@ export class Header {
   private readonly status = h('span', { class: 'rlm-status' });
   private readonly figures = h('span', { class: 'rlm-figures' });
   private readonly mode = h('span', { class: 'rlm-mode' });
+  private readonly isolation = h('span', { class: 'rlm-isolation' });
   private readonly gauge = h('div', { class: 'rlm-gauges' });
   private readonly stop: HTMLButtonElement;
   private readonly answerNow: HTMLButtonElement;
@@ -108,7 +110,8 @@ export class Header {
         this.playback,
         this.status,
         this.figures,
-        this.mode
+        this.mode,
+        this.isolation
       ),
       this.origin.node,
       this.gauge
@@ -124,6 +127,7 @@ export class Header {
     setText(this.figures, this.told().join(' · '));
     setText(this.mode, runLabel(store.tree, words));
     this.mode.hidden = !this.mode.textContent;
+    this.drawIsolation(run);
     this.origin.update();
     this.drawActions();
     this.drawGauges();
@@ -136,6 +140,14 @@ export class Header {
   private drawQuestion(query: string): void {
     setText(this.question, query);
     setAttribute(this.question, 'title', query.length > 120 ? query : null);
+  }
+
+  private drawIsolation(run: RunStarted | null): void {
+    const label = isolationLabel(run, this.state.words);
+    setText(this.isolation, isUnprotected(run) ? `⚠ ${label}` : label);
+    setAttribute(this.isolation, 'title', run?.isolationWhy ? visible(run.isolationWhy) : null);
+    setAttribute(this.isolation, 'data-unprotected', isUnprotected(run));
+    this.isolation.hidden = !label;
   }
 
   private told(): string[] {
