@@ -28,6 +28,8 @@ from rlm_kernel.trace import ErrorInfo, RichOutput
 OUTPUT_LIMIT = 50_000_000
 GRACE_SECONDS = 1.0
 VALUES_SECONDS = 60.0
+MOST_AT_ONCE = 5_000
+"""Each waits in a thread of the worker, so more than it can have threads are forged."""
 TO_PROVE = ("guarded", "bwrap")
 """The levels at which nothing runs in a worker that is not guarded."""
 
@@ -51,6 +53,7 @@ class WorkerRepl:
         self._serve: Serve | None = None
         self._serving: set[asyncio.Task[None]] = set()
         self._noting: list[asyncio.Task[None]] = []
+        self._foreseen = 0
         self._worker: Process | None = None
         self._answered: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._given: asyncio.Future[Frame] = self._loop.create_future()
@@ -117,6 +120,7 @@ class WorkerRepl:
             "plain_children": plain_children,
             "model": model,
         }
+        self._foreseen = len(foreseen)
         worker.send({**order, "foreseen": [foreseen_frame(each) for each in foreseen]})
         if self._lost:  # it ended after the last block: nothing answers
             self._answered.set_exception(self._lost)
@@ -191,8 +195,12 @@ class WorkerRepl:
         data, blob = frame
         match data["op"]:
             case "call" if data.get("known"):
+                if len(self._noting) >= self._foreseen:
+                    raise ProtocolError("it was told no such results ahead")
                 self._noting.append(self._loop.create_task(self._note_call(data, blob)))
             case "call":
+                if len(self._serving) >= MOST_AT_ONCE:
+                    raise ProtocolError(f"more than {MOST_AT_ONCE:,} sub-calls at once")
                 task = self._loop.create_task(self._answer_call(data, blob))
                 self._serving.add(task)
                 if not self._why_stopped:
@@ -309,4 +317,4 @@ class WorkerRepl:
         }
 
 
-__all__ = ["GRACE_SECONDS", "OUTPUT_LIMIT", "VALUES_SECONDS", "WorkerRepl"]
+__all__ = ["GRACE_SECONDS", "MOST_AT_ONCE", "OUTPUT_LIMIT", "VALUES_SECONDS", "WorkerRepl"]

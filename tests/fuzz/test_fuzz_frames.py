@@ -20,6 +20,7 @@ from rlm_kernel.repl import frames
 from rlm_kernel.repl.base import BlockResult, Submission
 from rlm_kernel.repl.calls import read_batch, read_done
 from rlm_kernel.repl.frames import MAX_VALUES, FrameParser, pack
+from rlm_kernel.repl.worker import MOST_AT_ONCE
 from rlm_kernel.trace import CodeExecuted, to_dict
 from rlm_kernel.trace.codec import from_dict
 
@@ -206,3 +207,20 @@ def test_a_worker_that_breaks_the_protocol_is_replaced_and_the_model_is_told() -
     result = asyncio.run(run_block([{**DONE, "seconds": "soon"}]))
     assert result.error is not None
     assert "it broke the protocol: the end of a block makes no sense: seconds" in result.error.message
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (
+            [{**CALL, "contexts": [None] * 3, "number": number} for number in range(MOST_AT_ONCE + 1)],
+            "at once",
+        ),
+        ([{**CALL, "contexts": [None] * 3, "known": True}], "told no such results"),
+    ],
+    ids=["a flood", "what nobody told it"],
+)
+def test_sub_calls_that_no_block_can_make_end_the_worker(said: list[dict[str, Any]], why: str) -> None:
+    result = asyncio.run(run_block([*said, DONE]))
+    assert result.error is not None
+    assert why in result.error.message

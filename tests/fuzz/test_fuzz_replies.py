@@ -34,7 +34,7 @@ def test_any_reply_gives_blocks_or_a_note(text: str, finish_reason: str) -> None
     assert all(
         block in text.replace("\r\n", "\n").replace("\r", "\n") or "\n" in block for block in parsed.blocks
     )
-    assert prose(text) == prose(prose(text)) or "think" in text.lower()
+    assert len(prose(text)) <= len(text)
 
 
 @effort
