@@ -60,5 +60,5 @@ test.each([
 ])('a notebook of code that ran %s calls the context %s', (isolation, what) => {
   const story = new Story().rlm('0', 'What?', { context: CARD }).end();
   Object.assign(story.events[0] ?? {}, { isolation });
-  expect(toNotebook(stored(story))).toContain(`${what} \`papers\`: list of 3 str`);
+  expect(toNotebook(stored(story))).toContain(`${what} \`papers\``);
 });
