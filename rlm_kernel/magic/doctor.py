@@ -7,17 +7,13 @@ import os
 import platform
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlm_kernel.engine.thread import submit
-from rlm_kernel.errors import RLMError
+from rlm_kernel.magic.walls import walls
 from rlm_kernel.models.openai import DEFAULT_BASE_URL, origin
-from rlm_kernel.repl.isolation import obtain
-from rlm_kernel.repl.repls import Repls
 from rlm_kernel.text import cut, visible
 from rlm_kernel.version import __version__
 
@@ -34,7 +30,7 @@ def examine(magics: RlmMagics) -> list[str]:
     checks: list[Callable[[RlmMagics], Iterator[str]]] = [
         _versions,
         _model,
-        _worker,
+        walls,
         _traces,
         _extension,
         _front_end,
@@ -59,28 +55,6 @@ def _model(magics: RlmMagics) -> Iterator[str]:
         yield f"ok  the default model is {magics.model}"
     else:
         yield '!!  no default model: %config RlmMagics.model = "…", or --model in each cell (demo needs no key)'
-
-
-def _worker(magics: RlmMagics) -> Iterator[str]:
-    started = time.monotonic()
-    try:
-        submit(_try_worker()).result(30)
-    except (RLMError, TimeoutError) as error:
-        yield f"!!  no worker process starts: {error}"
-        return
-    took = (time.monotonic() - started) * 1000
-    yield f"ok  model code runs in a worker process of its own (isolation: worker), started in {took:.0f} ms"
-    yield "    It cannot reach your variables; it can read your files and the network, as you can."
-
-
-async def _try_worker() -> None:
-    repls = Repls(obtain("auto"), block_seconds=10)
-    repl = repls.make(None, seed=0)
-    try:
-        await repl.open()
-    finally:
-        await repl.close()
-        await repls.close()
 
 
 def _traces(magics: RlmMagics) -> Iterator[str]:
