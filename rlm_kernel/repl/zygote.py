@@ -176,9 +176,9 @@ class Zygote:
             case "born":
                 self._birth(data, fds[0])
             case "failed":
-                self._births[data["number"]].set_exception(
-                    ReplError(f"no worker can be started: {data['message']}")
-                )
+                waiting = self._births.get(data["number"])
+                if waiting is not None and not waiting.done():
+                    waiting.set_exception(ReplError(f"no worker can be started: {data['message']}"))
             case "died":
                 on_death = self._deaths.pop(data["number"], None)
                 if on_death is not None:

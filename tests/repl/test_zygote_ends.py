@@ -188,6 +188,31 @@ def test_an_interpreter_that_is_not_there_is_a_clear_error(
         submit(make("text").repl.open()).result(20)
 
 
+def test_a_system_that_has_no_more_processes_is_a_clear_error_for_who_still_waits() -> None:
+    async def talk() -> str:
+        loop, wrong = asyncio.get_running_loop(), list[Any]()
+        loop.set_exception_handler(lambda loop, context: wrong.append(context))
+        ours, theirs = zygote.control_pair()
+        asked = zygote.Zygote(ours)
+        cancelled, waits = (
+            asyncio.ensure_future(asked.fork({"op": "open"}, [], lambda code: None)) for _ in range(2)
+        )
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        for number in (0, 1):
+            failed = {"op": "failed", "number": number, "message": "Resource temporarily unavailable"}
+            theirs.send(json.dumps(failed).encode())
+        with pytest.raises(ReplError) as caught:
+            await waits
+        asked.close()
+        theirs.close()
+        loop.set_exception_handler(None)
+        assert not wrong
+        return str(caught.value)
+
+    assert submit(talk()).result(10) == "no worker can be started: Resource temporarily unavailable"
+
+
 @in_a_fork
 def test_a_process_that_the_user_forks_disturbs_nothing(make: Make) -> None:
     """And it can have runs of its own, from a zygote of its own."""
