@@ -65,7 +65,7 @@ faults: .venv/for-test $(NODE_MODULES)
 	.venv/bin/python tests/faults/table.py $(ARGS)
 
 soak: .venv/for-test
-	.venv/bin/python tests/soak/soak.py --calls 10000
+	.venv/bin/python tests/soak/calls.py --calls 10000
 	.venv/bin/python tests/soak/orphans.py --kills 50
 	.venv/bin/python tests/soak/crash.py --kills 1000
 	RLM_FUZZ=$${RLM_FUZZ:-20000} .venv/bin/python -m pytest tests/fuzz -o timeout=0 $(ARGS)

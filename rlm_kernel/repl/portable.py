@@ -28,13 +28,9 @@ from rlm_kernel.repl.pipes import Reader, Tap, Writer, start_thread
 from rlm_kernel.repl.process import cause
 from rlm_kernel.repl.system import System, this_system
 from rlm_kernel.repl.terms import Terms
-from rlm_kernel.repl.zygote import ISOLATED, ROOT
+from rlm_kernel.repl.zygote import ISOLATED, OURS, ROOT
 
-# Our own package, whatever others there are; for all else the interpreter's own path comes first.
-BOOT = (
-    "import sys; sys.path.insert(0, {root!r}); import rlm_kernel; sys.path.append(sys.path.pop(0)); "
-    "from rlm_kernel.repl.child.portable import main; main({up})"
-)
+BOOT = OURS + "from rlm_kernel.repl.child.portable import main; main({up})"
 POLL_SECONDS = 0.25
 """How often the memory of a worker is looked at that cannot limit it itself."""
 _CHUNKS = 16  # as many pieces of 256 KB may wait for the loop thread

@@ -24,7 +24,9 @@ from rlm_kernel.errors import ReplError
 from rlm_kernel.repl.child.zygote import MAX_ORDER
 
 ROOT = str(Path(__file__).resolve().parents[2])
-BOOT = "import sys; sys.path.append({root!r}); from rlm_kernel.repl.child.zygote import main; main({fd}, {parent})"
+# Our own package, whatever others there are; for all else the interpreter's own path comes first.
+OURS = "import sys; sys.path.insert(0, {root!r}); import rlm_kernel; sys.path.append(sys.path.pop(0)); "
+BOOT = OURS + "from rlm_kernel.repl.child.zygote import main; main({fd}, {parent})"
 ENVIRONMENT = {
     "MPLBACKEND": "Agg",  # a figure must not look for a screen
     "PYTHONHASHSEED": "0",  # sets come in the same order when the code runs again
@@ -269,6 +271,7 @@ _bases: dict[asyncio.AbstractEventLoop, Zygote] = {}
 __all__ = [
     "ENVIRONMENT",
     "ISOLATED",
+    "OURS",
     "ROOT",
     "Born",
     "OnDeath",

@@ -1,6 +1,6 @@
 """Thousands of sub-calls in one process: its memory stays flat, and nothing that was opened or started is left.
 
-    python tests/soak/soak.py --calls 10000
+    python tests/soak/calls.py --calls 10000
 
 Each round is a run with every kind of sub-call: batched, one by one, from threads, children with a context and requests of
 their own, a child whose worker dies, and, now and then, a run that is stopped in the middle. What is there after the
