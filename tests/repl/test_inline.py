@@ -513,8 +513,10 @@ def test_nothing_of_the_process_is_taken_over(make: Callable[..., Inline]) -> No
         assert seen[name] == before[name], name
     inline.close()
     after = process_wide()
-    for name, value in before.items():
-        assert after[name] == value, name
+    assert after.pop("lines") <= before.pop(
+        "lines"
+    )  # a block that another test gave up may have ended meanwhile
+    assert after == before
 
 
 def test_chance_is_the_users_own(make: Callable[..., Inline]) -> None:
