@@ -21,7 +21,8 @@ _START_SECONDS = 60
 _STOPPED = {
     "inline": "Nothing is stopped: it can change your variables, and do all that you can.",
     "worker": "It cannot reach your variables; it can read your files and use the network, as you can.",
-    "guarded": "It can reach none of your variables, files, keys and processes, no network, and starts no programs.",
+    "guarded": "It reads no file but what is installed or made readable; it cannot reach your variables, keys and processes, nor the "
+    "network, and starts no programs.",
     "bwrap": "As guarded; and to it other files, processes and networks do not even exist.",
 }
 _ELSEWHERE = "It can do what it is allowed to where that kernel runs."
