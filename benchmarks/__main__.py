@@ -16,8 +16,9 @@ from benchmarks.report import header, render
 from benchmarks.runner import RunFailedError, Runner
 from benchmarks.tables import Table
 from benchmarks.tree import tree
+from benchmarks.workers import workers
 
-MEASURES = {**measures.MEASURES, "contexts": contexts, "replay": replay, "tree": tree}
+MEASURES = {**measures.MEASURES, "workers": workers, "contexts": contexts, "replay": replay, "tree": tree}
 RESULTS = Path(__file__).with_name("RESULTS.md")
 QUICK = Plan(runs=1, slow_runs=1, context_mb=(10,), turns=(20,), traced_turns=(10, 20, 30))
 
