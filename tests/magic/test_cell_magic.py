@@ -101,7 +101,7 @@ def test_the_users_variables_stay_as_they_are(notebook: Any, serve: Serve) -> No
 
 
 def test_what_the_code_prints_stays_in_the_tree(notebook: Any, serve: Serve) -> None:
-    noisy = turn("import os, sys\nprint('aloud')\nprint('aloud', file=sys.stderr)\nos.system('echo aloud')")
+    noisy = turn("import os, sys\nprint('aloud')\nprint('aloud', file=sys.stderr)\nos.write(1, b'aloud\\n')")
     notebook.cell("papers = 'x'")
     url = serve([noisy, LENGTH]).url
     assert notebook.printed(f"%%rlm papers -m small --base-url {url}\nHow many?") == ("", "")
