@@ -94,7 +94,7 @@ def test_a_syntax_error_is_an_error_of_the_block(run: Run) -> None:
         ["a", "b"],
         ("a", 1),
         {1: "one", (2, 3): ["x", None, 1.5]},
-        {"x", "y"},
+        pytest.param({"x", "y"}, id="a set"),
         frozenset({1}),
         [1, 2, 3],
         range(5),
