@@ -136,7 +136,10 @@ class Rounds:
 
     def _without_secrets(self, batch: SubcallBatch) -> SubcallBatch:
         # Before anything is made of it, so that it is found again in the record, which has it without them.
-        cleaned = self._means.recorder.clean(tuple(request.prompt for request in batch.requests))
+        prompts = tuple(request.prompt for request in batch.requests)
+        cleaned = self._means.recorder.clean(prompts)
+        if cleaned is prompts:
+            return batch
         pairs = zip(batch.requests, cleaned, strict=True)
         requests = [each if each.prompt is prompt else replace(each, prompt=prompt) for each, prompt in pairs]
         return replace(batch, requests=tuple(requests))

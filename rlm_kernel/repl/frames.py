@@ -84,7 +84,7 @@ def _check(json_size: int, blob_size: int) -> None:
 
 def _is_dense(body: bytes) -> bool:
     """Whether there is more in the JSON than a frame has: commas and brackets that are not in a text."""
-    if sum(map(body.count, (b",", b"[", b"{"))) <= MAX_VALUES:
+    if len(body) <= MAX_VALUES or sum(map(body.count, (b",", b"[", b"{"))) <= MAX_VALUES:
         return False
     # A text is one piece, so this is quick for what may be large, and soon at its end for the rest.
     return next(islice(_pieces(body), 2 * MAX_VALUES, None), None) is not None

@@ -41,10 +41,11 @@ class Link:
 
     def send(self, data: dict[str, Any], blob: bytes = b"") -> None:
         """Sends one frame."""
-        with self._send_lock, memoryview(pack(data, blob)) as frame:
-            sent = 0
+        frame = pack(data, blob)
+        with self._send_lock:
+            sent = os.write(self._up, frame)
             while sent < len(frame):
-                sent += os.write(self._up, frame[sent:])
+                sent += os.write(self._up, memoryview(frame)[sent:])
 
     def ask(self, data: dict[str, Any], blob: bytes, lane: Lane) -> dict[str, Any]:
         """The engine's reply to a sub-call of that lane; blocks the calling thread, and only that one."""
