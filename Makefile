@@ -40,7 +40,7 @@ lab: .venv/for-demo
 
 test: .venv/for-test $(NODE_MODULES)
 	cd labextension && npm test
-	.venv/bin/python -m pytest $(NO_BROWSER) $(ARGS)
+	.venv/bin/python -m pytest -n auto --dist loadfile $(NO_BROWSER) $(ARGS)
 	$(if $(NO_BROWSER),@echo "The tests in a real browser were left out: they need Chromium (on Debian or Ubuntu: sudo apt-get install chromium).")
 
 check: .venv/for-test $(NODE_MODULES)

@@ -38,7 +38,17 @@ OUTSIDE = {
     "__main__": {"jupyter_client"},
     "run": {"pandas"},
     "models": {"openai", "httpx", "httpx2", "aiohttp"},
-    "repl": {"cloudpickle", "numpy", "pandas", "polars", "pyarrow", "psutil", "jupyter_client", "zmq", "comm"},
+    "repl": {
+        "cloudpickle",
+        "numpy",
+        "pandas",
+        "polars",
+        "pyarrow",
+        "psutil",
+        "jupyter_client",
+        "zmq",
+        "comm",
+    },
     DOOR: {"IPython"},
 }
 # The one module of its noun that may: it is imported where somebody asks for a widget, and by nothing else.

@@ -19,7 +19,7 @@ from typing import Any
 
 from rlm_kernel.errors import ConfigError
 from rlm_kernel.repl import bwrap, remote
-from rlm_kernel.repl.guard import guard, reach
+from rlm_kernel.repl.guard import caches, guard, reach
 from rlm_kernel.repl.terms import Terms, memory_for, search_path
 
 CHOICES = ("auto", "strict", "worker", "bwrap", "inline")
@@ -40,13 +40,15 @@ def obtain(asked: str, *, memory_mb: int | None = None, readable: tuple[str, ...
     path = search_path()
     guarded = level in SAFE
     cwd, home = os.getcwd(), os.path.expanduser("~")
+    fonts = tuple(caches.font_lists(os.environ, home))
     return Terms(
         isolation=level,
         why=why,
         guard=guarded,
         memory_bytes=memory_for(memory_mb),
-        readable=tuple(reach.readable(path, cwd=cwd, home=home, extra=readable)) if guarded else (),
+        readable=(*reach.readable(path, cwd=cwd, home=home, extra=readable), *fonts) if guarded else (),
         path=path,
+        fonts=fonts,
     )
 
 

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from rlm_kernel.errors import ContextError, ProtocolError, WorkerLost
-from rlm_kernel.repl.child.settle import CONTEXT_GROWS, FONTS
+from rlm_kernel.repl.child.settle import CONTEXT_GROWS
 from rlm_kernel.repl.child.zygote import PRELOADED
 from rlm_kernel.repl.folders import clear, make_folder
 from rlm_kernel.repl.frames import FrameParser, pack
-from rlm_kernel.repl.guard.caches import copy_font_lists
 from rlm_kernel.repl.launcher import Hooks
 from rlm_kernel.repl.output import Drain
 from rlm_kernel.repl.pack import Packed
@@ -49,7 +48,7 @@ class ZygoteLauncher:
     async def start(self, hooks: Hooks, context: Packed | None, *, seed: int) -> WorkerProcess:
         """A new worker; see `Launcher.start`."""
         holder = await self._holder() if context is not None and context is self._context else None
-        worker = WorkerProcess(hooks, _furnished(self._make_folder()))
+        worker = WorkerProcess(hooks, self._make_folder())
         order = self._terms.order(worker.workdir, context, seed=seed)
         fds = [context.fd] if context is not None and context.fd >= 0 else []
         if holder is not None:
@@ -238,14 +237,6 @@ def _own_bytes(context: Packed | None, *, loaded: bool) -> int:
     if context is None:
         return 0
     return context.size if loaded else CONTEXT_GROWS * context.size  # a part of what is loaded is only mapped
-
-
-def _furnished(workdir: str) -> str:
-    """That work directory, with what would take long to make again."""
-    fonts = os.path.join(workdir, FONTS)
-    os.mkdir(fonts, 0o700)
-    copy_font_lists(fonts)
-    return workdir
 
 
 def pid_of(descriptor: int) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
+from rlm_kernel.errors import ReplError
 from rlm_kernel.repl.base import Repl
 from rlm_kernel.repl.bwrap import BwrapLauncher
 from rlm_kernel.repl.inline import InlineLauncher, InlineRepl
@@ -14,6 +16,7 @@ from rlm_kernel.repl.process import ZygoteLauncher
 from rlm_kernel.repl.remote import KERNEL, KernelLauncher
 from rlm_kernel.repl.terms import Terms
 from rlm_kernel.repl.worker import WorkerRepl
+from rlm_kernel.repl.zygote import base_zygote
 
 
 class Repls:
@@ -43,6 +46,14 @@ def _launcher(terms: Terms, context: Packed | None) -> Launcher:
     return ZygoteLauncher(terms, context) if forks() else PortableLauncher(terms)
 
 
+async def warm(terms: Terms) -> None:
+    """Starts what the workers of such a run will be forked from, while its context is still being packed. What goes
+    wrong is told by the first worker."""
+    if terms.isolation in ("worker", "guarded") and forks():
+        with contextlib.suppress(ReplError):
+            await base_zygote()
+
+
 def forks() -> bool:
     """Whether this system has what a zygote needs: descriptors of processes, which Linux has."""
     try:
@@ -52,4 +63,4 @@ def forks() -> bool:
     return True
 
 
-__all__ = ["Repls", "forks"]
+__all__ = ["Repls", "forks", "warm"]

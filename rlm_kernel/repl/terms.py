@@ -18,7 +18,8 @@ LEAST_MEMORY = 512 * 2**20
 class Terms:
     """`isolation` is the level that each worker has to prove, `why` why it is not a higher one. With `guard` a worker
     locks itself, and can read what is `readable` and its own. `memory_bytes` is what it may have beside its context;
-    None without a limit. `path` is where its imports are looked for."""
+    None without a limit. `path` is where its imports are looked for, `fonts` are the lists
+    of fonts that matplotlib need not make again."""
 
     isolation: str = "worker"
     why: str = ""
@@ -26,6 +27,7 @@ class Terms:
     memory_bytes: int | None = None
     readable: tuple[str, ...] = ()
     path: tuple[str, ...] = ()
+    fonts: tuple[str, ...] = ()
 
     def order(self, workdir: str, context: Packed | None, *, seed: int) -> dict[str, Any]:
         """What a new worker is told first."""
@@ -35,6 +37,7 @@ class Terms:
             "path": list(self.path),
             "guard": self.guard,
             "readable": list(self.readable),
+            "fonts": list(self.fonts),
             "memory_bytes": self.memory_bytes,
             "seed": seed,
             "route": context.route if context else "none",

@@ -8,9 +8,11 @@ from typing import Any
 
 from rlm_kernel.engine.engine import Job
 from rlm_kernel.engine.settings import Settings, terms_of
+from rlm_kernel.engine.thread import submit
 from rlm_kernel.errors import ConfigError
 from rlm_kernel.models import Model, resolve
 from rlm_kernel.repl.live import context_under
+from rlm_kernel.repl.repls import warm
 from rlm_kernel.run.again import Models
 from rlm_kernel.run.run import Run
 from rlm_kernel.run.underway import Underway, new_id
@@ -66,6 +68,7 @@ class RLM:
         if not query.strip():
             raise ConfigError("the question is empty: say what you want to know", setting="query")
         terms = terms_of(self.settings)
+        submit(warm(terms))
         job = Job(
             run_id=new_id(name),
             query=query.strip(),

@@ -57,6 +57,7 @@ class _Reader:
         self.counted = 0
         self.seq = -1
         self.disordered = False
+        self.unknown = 0
 
     def events(self) -> list[Event]:
         events: list[Event] = []
@@ -90,10 +91,11 @@ class _Reader:
         said = [
             _TORN if self.torn else "",
             self._told() if self.bad else "",
-            f"{_count(missing, 'event')} of the run {'is' if missing == 1 else 'are'} not in the file"
-            if missing > 0
-            else "",
+            f"{_count(missing, 'event')} of the run {_is(missing)} not in the file" if missing > 0 else "",
             "the events are not in the order in which they were recorded" if self.disordered else "",
+            f"{_count(self.unknown, 'event')} of a kind that this version does not know {_is(self.unknown)} left out"
+            if self.unknown
+            else "",
         ]
         return "; ".join(filter(None, said))
 
@@ -169,6 +171,7 @@ class _Reader:
         except (TraceError, RecursionError) as error:
             raise TraceError(f"does not fit: {error}") from None
         self._count_in(data.get("seq"))
+        self.unknown += event is None
         return event
 
     def _keep(self, name: object, text: object) -> None:
@@ -259,7 +262,11 @@ def _count(number: int, what: str) -> str:
 
 
 def _are(numbers: list[int]) -> str:
-    return "is" if len(numbers) == 1 else "are"
+    return _is(len(numbers))
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 __all__ = ["load"]

@@ -21,7 +21,7 @@ def run(script: str, *arguments: str) -> str:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="open files are counted as POSIX has them")
 def test_a_thousand_sub_calls_leave_memory_flat_and_nothing_open_or_running() -> None:
-    assert "1,065 sub-calls" in run("soak.py", "--calls", "1000")
+    assert "1,065 sub-calls" in run("calls.py", "--calls", "1000")
 
 
 @pytest.mark.skipif(

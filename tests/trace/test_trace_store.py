@@ -252,14 +252,15 @@ def test_a_file_with_two_runs_is_the_first_of_them_and_says_so(tmp_path: Path) -
     assert "not in the order" in trace.warning
 
 
-def test_an_event_of_a_kind_to_come_is_no_missing_one(tmp_path: Path) -> None:
+def test_an_event_of_a_kind_to_come_is_left_out_and_told(tmp_path: Path) -> None:
     path = tmp_path / "run.rlm.jsonl"
     told = one_call(path)
     lines = path.read_text().splitlines()
     lines[2] = '{"type":"call_renamed","seq":2,"name":"x"}'
     path.write_text("\n".join(lines) + "\n")
     trace = load(path)
-    assert (len(trace.events), trace.warning) == (len(told.events) - 1, "")
+    assert len(trace.events) == len(told.events) - 1
+    assert trace.warning == "1 event of a kind that this version does not know is left out"
 
 
 def test_a_newer_format_is_refused_with_the_next_move(tmp_path: Path) -> None:

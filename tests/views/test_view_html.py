@@ -242,7 +242,12 @@ SLOTS: list[Event] = [
     BlockHeld(call_id="0.1.1", turn=1, block=1, code="c"),
     RunContinued(seconds=1, call_id="0"),
     RunPaused(
-        call_id="0", turn=1, error=ErrorInfo(type="t", message="m", traceback="t"), retry_at=1, until=2, tries=1
+        call_id="0",
+        turn=1,
+        error=ErrorInfo(type="t", message="m", traceback="t"),
+        retry_at=1,
+        until=2,
+        tries=1,
     ),
     CallFinished(call_id="0", status="finished", answer="a", how="h"),
     RunFinished(status="finished", answer="a", error=ErrorInfo(type="t", message="m", traceback="t")),

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import sys
 
+from rlm_kernel.repl.child.imported import after_import
 from rlm_kernel.repl.guard import limits
+from rlm_kernel.repl.guard.caches import copy_font_lists
 
 CONTEXT_GROWS = 4
 """How much more a context can take as objects than packed."""
@@ -26,6 +28,7 @@ def settle(order: dict[str, Any]) -> dict[str, Any]:
     os.chdir(workdir)
     os.environ.update(HOME=workdir, TMPDIR=workdir, LANG="C.UTF-8", LOGNAME="rlm")
     os.environ["MPLCONFIGDIR"] = os.path.join(workdir, FONTS)
+    after_import("matplotlib", lambda _: _give_fonts(order["fonts"]))
     if "tempfile" in sys.modules:
         vars(sys.modules["tempfile"])["tempdir"] = None  # a zygote may have asked where that is
     sys.path.extend(path for path in order["path"] if path not in sys.path)
@@ -35,6 +38,12 @@ def settle(order: dict[str, Any]) -> dict[str, Any]:
         return {"isolation": "worker", "holes": []}
     holes = _lock(workdir, order["readable"])
     return {"isolation": "worker" if holes else "guarded", "holes": holes}
+
+
+def _give_fonts(paths: list[str]) -> None:
+    folder = os.environ["MPLCONFIGDIR"]
+    os.makedirs(folder, exist_ok=True)
+    copy_font_lists(paths, folder)
 
 
 def _lock(workdir: str, readable: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ import sys
 
 TYPE_CHECKING = False  # typing itself is slow to import
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _FIRST, _LAST = "fontlist-v", ".json"
 
@@ -25,11 +25,10 @@ def font_lists(environ: Mapping[str, str], home: str) -> list[str]:
     )
 
 
-def copy_font_lists(target: str, *, environ: Mapping[str, str] | None = None, home: str | None = None) -> int:
+def copy_font_lists(paths: Iterable[str], target: str) -> int:
     """Copies them to that folder, for a worker whose `MPLCONFIGDIR` it is, and says how many there were."""
-    found = font_lists(os.environ if environ is None else environ, home or os.path.expanduser("~"))
     copied = 0
-    for path in found:
+    for path in paths:
         try:
             _copy(path, os.path.join(target, os.path.basename(path)))
         except OSError:

@@ -56,6 +56,7 @@ class Reader {
   private counted = 0;
   private last = -1;
   private disordered = false;
+  private unknown = 0;
 
   line(line: string): void {
     this.number += 1;
@@ -86,7 +87,10 @@ class Reader {
       missing > 0
         ? `${count(missing, 'event')} of the run ${missing === 1 ? 'is' : 'are'} not in the file`
         : '',
-      this.disordered ? 'the events are not in the order in which they were recorded' : ''
+      this.disordered ? 'the events are not in the order in which they were recorded' : '',
+      this.unknown
+        ? `${count(this.unknown, 'event')} of a kind that this version does not know ${this.unknown === 1 ? 'is' : 'are'} left out`
+        : ''
     ];
   }
 
@@ -122,6 +126,8 @@ class Reader {
         );
       }
       this.events.push(event);
+    } else {
+      this.unknown += 1;
     }
   }
 
