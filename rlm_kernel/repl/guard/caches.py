@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 
 TYPE_CHECKING = False  # typing itself is slow to import
@@ -42,7 +41,7 @@ def _copy(source: str, target: str) -> None:
     with open(source, "rb") as read:
         fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(fd, "wb") as write:
-            shutil.copyfileobj(read, write)
+            write.write(read.read())
 
 
 def _matplotlib_cache(environ: Mapping[str, str], home: str) -> str:
