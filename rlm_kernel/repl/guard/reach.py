@@ -88,11 +88,11 @@ def readable(
         *(os.path.join(home, name) for name in _OF_HOME),
         *cgroups.limit_files(cgroups.own() if cgroup is None else cgroup),
         *(path for path in entries if path not in projects),
-        *(path for each in (*modules, *aside) if (path := os.path.realpath(each)) not in private),
+        *(path for path in _real((*modules, *aside)) if path not in private),
         PACKAGE,
         *given,
     ]
-    whole = _outermost(os.path.realpath(path) for path in found if os.path.exists(path))
+    whole = _outermost(_real(path for path in found if os.path.exists(path)))
     return [*whole, *(f"{path}/" for path in sorted(set(projects)) if not _covered(path, whole))]
 
 
@@ -160,6 +160,22 @@ def _programs(prefixes: Iterable[str]) -> list[str]:
         *_SYSTEM,
         *(os.path.join(prefix, name) for prefix in (*prefixes, *_SYSTEM_PREFIXES) for name in _OF_PREFIX),
     ]
+
+
+def _real(paths: Iterable[str]) -> list[str]:
+    """The paths without links in them. Hundreds are in the same few folders, which are looked at once."""
+    folders: dict[str, str] = {}
+    found = []
+    for path in paths:
+        folder, name = os.path.split(path)
+        if name in ("", ".", ".."):
+            found.append(os.path.realpath(path))
+            continue
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        whole = os.path.join(folders[folder], name)
+        found.append(os.path.realpath(whole) if os.path.islink(whole) else whole)
+    return found
 
 
 def _outermost(paths: Iterable[str]) -> list[str]:
