@@ -12,11 +12,13 @@ import concurrent.futures
 import contextvars
 import os
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 NAME = "rlm-engine"
+HEAR_SECONDS = 0.25
 _lock = threading.Lock()  # keeps two first runs from starting two threads
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
 
@@ -29,6 +31,20 @@ def submit(work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
 def tell(what: Callable[[], object]) -> None:
     """Calls the function on the engine thread, soon; returns at once."""
     _loop().call_soon_threadsafe(what)
+
+
+def result_of(future: concurrent.futures.Future[T], seconds: float | None = None) -> T:
+    """What the future gives, within so many seconds. Raises `TimeoutError`, and what the future raises.
+
+    A Ctrl-C in the instant before a thread begins to wait is heard when the wait ends: so none lasts long.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while not future.done():
+        left = HEAR_SECONDS if deadline is None else min(HEAR_SECONDS, deadline - time.monotonic())
+        if left <= 0:
+            raise TimeoutError
+        concurrent.futures.wait([future], timeout=left)
+    return future.result()
 
 
 def _loop() -> asyncio.AbstractEventLoop:
@@ -46,4 +62,4 @@ def _start() -> asyncio.AbstractEventLoop:
     return loop
 
 
-__all__ = ["NAME", "submit", "tell"]
+__all__ = ["HEAR_SECONDS", "NAME", "result_of", "submit", "tell"]

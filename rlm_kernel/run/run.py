@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from rlm_kernel.engine.engine import Job
 from rlm_kernel.engine.plan import Plan
+from rlm_kernel.engine.thread import result_of
 from rlm_kernel.errors import ConfigError, RLMError, RunInterrupted
 from rlm_kernel.models import Model
 from rlm_kernel.run.again import Again, Given, Models, original_of, told
@@ -61,12 +62,10 @@ class Run(Recorded):
         if self.id:
             RUNS.add(self)
 
-    # While it runs
-
     def wait(self, seconds: float | None = None) -> Run:
         """This run, once it has ended. Raises the `RLMError` that ended it, and `TimeoutError` after `seconds`."""
         try:
-            self._future.result(seconds)
+            result_of(self._future, seconds)
         except RLMError as error:
             raise self._own(error) from None
         except concurrent.futures.CancelledError:

@@ -52,22 +52,6 @@ class After:
         return str(self.executed(block).error or "")
 
 
-def alive(pid: int) -> bool:
-    """Whether that process still runs."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def gone(pid: int, within: float = 1.0) -> bool:
-    """Whether that process is gone, at the latest after so many seconds."""
-    deadline = time.monotonic() + within
-    while alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return not alive(pid)
-
-
 class Memory:
     """How much this process's memory grew at most since the object was made."""
 

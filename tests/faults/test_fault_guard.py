@@ -8,7 +8,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from faults import NEXT, After, gone
+from faults import NEXT, After
+from processes import gone
 
 from rlm_kernel import Request
 

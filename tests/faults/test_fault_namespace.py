@@ -8,7 +8,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from faults import NEXT, SLACK, After, gone
+from faults import NEXT, SLACK, After
+from processes import gone
 from scripts import submit
 
 from rlm_kernel import Request

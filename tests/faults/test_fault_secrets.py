@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from faults import NEXT, SLACK, After, gone
+from faults import NEXT, SLACK, After
+from processes import gone
 
 from rlm_kernel import Request
 

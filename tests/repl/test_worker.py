@@ -6,10 +6,9 @@ import asyncio
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 from workers import Worker, echo
@@ -22,19 +21,6 @@ from rlm_kernel.repl.pack import pack_context
 from rlm_kernel.trace import ErrorInfo
 
 Run = Callable[..., BlockResult]
-
-
-@pytest.fixture
-def make() -> Iterator[Callable[..., Worker]]:
-    workers: list[Worker] = []
-
-    def build(*args: Any, **options: Any) -> Worker:
-        workers.append(Worker(*args, **options))
-        return workers[-1]
-
-    yield build
-    for worker in workers:
-        worker.close()
 
 
 @pytest.fixture

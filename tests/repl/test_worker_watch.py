@@ -6,9 +6,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from workers import Worker
@@ -19,19 +18,6 @@ from rlm_kernel.repl.watch import excess_of, nameless, resident
 MB = 2**20
 NOBODY = 0
 """No process has this number."""
-
-
-@pytest.fixture
-def make() -> Iterator[Callable[..., Worker]]:
-    workers: list[Worker] = []
-
-    def build(*args: Any, **options: Any) -> Worker:
-        workers.append(Worker(*args, **options))
-        return workers[-1]
-
-    yield build
-    for worker in workers:
-        worker.close()
 
 
 @pytest.fixture

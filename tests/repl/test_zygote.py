@@ -7,7 +7,7 @@ import os
 import pickle
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -30,19 +30,6 @@ MB = 2**20
 PIDS = "import os; print(os.getpid(), os.getppid())"
 
 Make = Callable[..., Worker]
-
-
-@pytest.fixture
-def make() -> Iterator[Make]:
-    workers: list[Worker] = []
-
-    def build(*args: Any, **options: Any) -> Worker:
-        workers.append(Worker(*args, **options))
-        return workers[-1]
-
-    yield build
-    for worker in workers:
-        worker.close()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +35,6 @@ FORK = multiprocessing.get_context("fork")
 in_a_fork = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 
 Make = Callable[..., Worker]
-
-
-@pytest.fixture
-def make() -> Iterator[Make]:
-    workers: list[Worker] = []
-
-    def build(*args: Any, **options: Any) -> Worker:
-        workers.append(Worker(*args, **options))
-        return workers[-1]
-
-    yield build
-    for worker in workers:
-        worker.close()
 
 
 def pids(worker: Worker) -> tuple[int, int]:
