@@ -168,7 +168,7 @@ def test_nothing_is_left_of_a_run(context: str, tmp_path: Path, monkeypatch: pyt
 
 OWNER = """
 import asyncio, os, sys
-sys.path[:0] = [{tests!r}]
+sys.path[:] = {path!r}
 from workers import Worker
 from processes import descendants_of
 async def never(batch):
@@ -179,7 +179,7 @@ Worker("large" * 2**20, isolation="bwrap").run("llm_query('now')", never)
 
 
 def test_a_second_after_its_owner_was_killed_nothing_is_alive() -> None:
-    text = OWNER.format(tests=str(Path(__file__).parent))
+    text = OWNER.format(path=sys.path)
     with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         pids = [int(pid) for pid in process.stdout.readline().split()]

@@ -29,7 +29,6 @@ from rlm_kernel.repl.process import ZygoteLauncher
 
 MB = 2**20
 LARGE = "large" * MB
-TESTS = str(Path(__file__).parent)
 
 FORK = multiprocessing.get_context("fork")
 in_a_fork = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
@@ -245,7 +244,7 @@ def test_what_a_fork_of_the_user_still_holds_keeps_no_process_of_a_run(make: Mak
 
 OWNER = """
 import json, os, sys, threading, time
-sys.path[:0] = [{tests!r}]
+sys.path[:] = {path!r}
 from workers import Worker
 from processes import parent_of
 def main():
@@ -274,7 +273,7 @@ BLOCKS = {
 
 def owner(code: str, how: str) -> tuple[subprocess.Popen[str], dict[str, Any]]:
     """A process that has a worker, which runs that code, and what it says of its processes."""
-    text = OWNER.format(tests=TESTS, code=code, how=how)
+    text = OWNER.format(path=sys.path, code=code, how=how)
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", text],
         stdout=subprocess.PIPE,
