@@ -119,10 +119,11 @@ class KernelProcess:
         self._tunnel.send(pack(order, blob))
 
     async def _ping(self) -> None:
-        while time.monotonic() < self._tunnel.heard + SILENCE_SECONDS:
+        patience = SILENCE_SECONDS
+        while time.monotonic() < self._tunnel.heard + patience:
             self._order({"op": "ping"})
             await asyncio.sleep(PING_SECONDS)
-        self._lose(f"its kernel has not answered for {SILENCE_SECONDS:g} s")
+        self._lose(f"its kernel has not answered for {patience:g} s")
 
     def _hear(self, data: bytes) -> None:
         try:

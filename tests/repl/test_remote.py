@@ -304,12 +304,12 @@ def test_a_kernel_that_answers_nothing_does_not_hold_a_block(make: Callable[...,
 
 def test_silence_is_taken_for_an_end(make: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "PING_SECONDS", 0.2)
+    monkeypatch.setattr(remote, "SILENCE_SECONDS", 3.0)
     worker = make("text")
     pids = line_of(worker)
-    monkeypatch.setattr(remote, "SILENCE_SECONDS", 1.0)
     os.kill(pids[-1], signal.SIGSTOP)
     result = worker.run("1 + 1")
-    assert "has not answered for 1 s" in str(result.error)
+    assert "has not answered for 3 s" in str(result.error)
     assert all_gone(pids, 3)
 
 
