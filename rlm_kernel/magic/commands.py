@@ -34,7 +34,8 @@ HELP = """\
                           a long text goes into the cell: %%rlm fork RUN 0.3 --code; -o NAME keeps the new run
 %rlm models               which models can be asked, and what the server offers
 %rlm config               the defaults; %config RlmMagics.max_depth = 3 changes one
-%rlm doctor               what is installed, what works, and what to do about the rest
+%rlm doctor               what is installed, what works, how well model code is kept apart, and what to do about the rest
+                          %%rlm NAME --isolation strict takes nothing less than guarded
 %rlm help                 this page"""
 
 

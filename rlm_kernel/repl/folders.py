@@ -1,4 +1,7 @@
-"""Work directories of workers: made here, removed behind everybody's back, and the last of them when Python ends."""
+"""Work directories of workers: made here, removed behind everybody's back, and the last of them when Python ends.
+
+Each is locked as long as its owner lives. What a killed owner leaves has no lock any more, and the next one removes it.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +9,55 @@ import atexit
 import contextlib
 import itertools
 import os
+import re
 import shutil
+import stat
 import tempfile
+import time
+from collections.abc import Iterator
 from queue import SimpleQueue
 from threading import Thread
+
+try:
+    import fcntl
+
+    LOCKS = True
+except ImportError:  # Windows, where such folders stay until somebody clears the temporary directory
+    LOCKS = False
+
+PREFIX = "rlm-worker-"
+YOUNG_SECONDS = 60.0
+"""A folder without a lock is left alone for so long: its owner may be about to lock it."""
+_NAME = re.compile(re.escape(PREFIX) + r"\w{8}", re.ASCII)
 
 
 class _Cleaner:
     """Removes folders in a thread of its own, which is there before a folder is: at the end of Python none can start."""
 
     def __init__(self) -> None:
-        self.there: set[str] = set()
+        self.there: dict[str, int] = {}
         self.queue: SimpleQueue[str] = SimpleQueue()
         Thread(target=self._work, name="rlm-cleaner", daemon=True).start()
 
     def _work(self) -> None:
+        sweep()
         while True:
             folder = self.queue.get()
             remove(folder)
             if not os.path.exists(folder):
-                self.there.discard(folder)
+                self.forget(folder)
+
+    def forget(self, folder: str) -> None:
+        held = self.there.pop(folder, -1)
+        if held >= 0:
+            os.close(held)
 
 
 def make_folder(inside: str | None = None) -> str:
     """A new folder for a worker, which only its owner can enter."""
-    folder = tempfile.mkdtemp(prefix="rlm-", dir=inside)
-    _cleaner().there.add(folder)
+    cleaner = _cleaner()
+    folder = tempfile.mkdtemp(prefix=PREFIX, dir=inside)
+    cleaner.there[folder] = -1 if inside else _lock(folder)
     return folder
 
 
@@ -39,6 +65,49 @@ def clear(folder: str) -> None:
     """Removes the folder, soon; whatever was in it is no error."""
     if folder:
         _cleaner().queue.put(folder)
+
+
+def sweep() -> None:
+    """Removes the folders of owners that were killed."""
+    for folder in _unowned():
+        held = _lock(folder)
+        if held >= 0:
+            remove(folder)
+            os.close(held)
+
+
+def _unowned() -> Iterator[str]:
+    """The folders that look like ours, and are old enough to have been locked."""
+    place = tempfile.gettempdir()
+    with contextlib.suppress(OSError), os.scandir(place) as inside:
+        for entry in inside:
+            if _NAME.fullmatch(entry.name) and _is_old(entry):
+                yield entry.path
+
+
+def _is_old(entry: os.DirEntry[str]) -> bool:
+    try:
+        found = entry.stat(follow_symlinks=False)
+    except OSError:
+        return False
+    ours = LOCKS and stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    return ours and time.time() - found.st_ctime > YOUNG_SECONDS
+
+
+def _lock(folder: str) -> int:
+    """Holds the folder for this process, as long as what it returns is open; -1 where that cannot be."""
+    if not LOCKS:
+        return -1
+    held = -1
+    try:
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        # Another process has it, it is gone, or its file system knows no locks.
+        if held >= 0:
+            os.close(held)
+        return -1
+    return held
 
 
 def remove(folder: str) -> None:
@@ -90,4 +159,4 @@ def _remove_rest() -> None:
 
 _cleaners: dict[int, _Cleaner] = {}
 
-__all__ = ["clear", "make_folder", "remove"]
+__all__ = ["LOCKS", "PREFIX", "YOUNG_SECONDS", "clear", "make_folder", "remove", "sweep"]

@@ -14,13 +14,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import sys
-import tempfile
 import threading
 from typing import Any
 
 from rlm_kernel.errors import ProtocolError, ReplError, WorkerLost
+from rlm_kernel.repl.folders import clear, make_folder
 from rlm_kernel.repl.frames import FrameParser, pack
 from rlm_kernel.repl.launcher import Hooks
 from rlm_kernel.repl.pack import Packed
@@ -68,7 +67,7 @@ class PortableProcess:
         self._opened = self._ended = self._closing = False
         self._closed = threading.Event()
         self._why_killed = ""
-        self._workdir = tempfile.mkdtemp(prefix="rlm-")
+        self._workdir = make_folder()
         self._memory = None if terms.memory_bytes is None else terms.memory_bytes + _allowance(context)
         self._up = Reader(self._pass_on, "rlm-frames")
         self.stdout = Tap("rlm-stdout", lambda: self._call(self._on_flood), hooks.flood)
@@ -77,7 +76,7 @@ class PortableProcess:
             self._start(context)
         except OSError as error:
             self._stop_reading()
-            shutil.rmtree(self._workdir, ignore_errors=True)
+            clear(self._workdir)
             raise ReplError(f"no worker can be started: {error}") from error
         start_thread(self._wait, "rlm-wait")
         self._watch_memory()
@@ -167,7 +166,7 @@ class PortableProcess:
         self._up.flush()  # what it sent last is heard before its end
         self._call(lambda: self._die(code))
         self._closed.wait()
-        shutil.rmtree(self._workdir, ignore_errors=True)
+        clear(self._workdir)
 
     def _die(self, code: int) -> None:
         self._ended = True

@@ -12,13 +12,15 @@ def isolation_warning(trace: Trace) -> str:
     return UNPROTECTED if trace.started and trace.started.isolation == "inline" else ""
 
 
+def isolation_level(trace: Trace) -> str:
+    """`isolation: worker`; empty before the run has started."""
+    return f"isolation: {trace.started.isolation}" if trace.started else ""
+
+
 def isolation_line(trace: Trace) -> str:
     """`isolation: worker (why it is not more)`; empty before the run has started."""
-    started = trace.started
-    if started is None:
-        return ""
-    why = f" ({started.isolation_why})" if started.isolation_why else ""
-    return f"isolation: {started.isolation}{why}"
+    why = trace.started.isolation_why if trace.started else ""
+    return isolation_level(trace) + (f" ({why})" if why else "")
 
 
-__all__ = ["UNPROTECTED", "isolation_line", "isolation_warning"]
+__all__ = ["UNPROTECTED", "isolation_level", "isolation_line", "isolation_warning"]

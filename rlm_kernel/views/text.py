@@ -15,7 +15,7 @@ from rlm_kernel.views.derived import (
     last_words,
     waiting,
 )
-from rlm_kernel.views.isolation import isolation_warning
+from rlm_kernel.views.isolation import isolation_level, isolation_warning
 from rlm_kernel.views.outputs import output_line, outputs_of
 from rlm_kernel.views.pauses import pause_line
 from rlm_kernel.views.sources import answer_note, call_label, label, used_then
@@ -78,6 +78,7 @@ def _status(trace: Trace, root: Call, now: float | None) -> str:
     ]
     parts.append(took)
     parts += [count(total.calls, "sub-call") if total.calls else "", *figures(root, total)]
+    parts.append(visible(isolation_level(trace)))
     tag = label(trace)
     return f"Run       {' · '.join(part for part in parts if part)}" + (f"  [{tag}]" if tag else "")
 

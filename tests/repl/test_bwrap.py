@@ -160,9 +160,9 @@ def test_nothing_is_left_of_a_run(context: str, tmp_path: Path, monkeypatch: pyt
     assert len(started) >= 3
     assert all(gone(pid) for pid in started)
     deadline = time.monotonic() + 5
-    while list(tmp_path.glob("rlm-*")) and time.monotonic() < deadline:
+    while list(tmp_path.glob("rlm-worker-*")) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not list(tmp_path.glob("rlm-*"))
+    assert not list(tmp_path.glob("rlm-worker-*"))
     assert len(list(Path("/proc/self/fd").iterdir())) <= files
 
 

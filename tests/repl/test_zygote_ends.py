@@ -104,7 +104,7 @@ def test_a_start_that_is_cancelled_leaves_nothing(
             worker.packed.close()
     wait_for(lambda: children_of(base) <= before)
     wait_for(lambda: open_files() <= files)
-    wait_for(lambda: not list(tmp_path.glob("rlm-*")))
+    wait_for(lambda: not list(tmp_path.glob("rlm-worker-*")))
 
 
 def open_files() -> int:

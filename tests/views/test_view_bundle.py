@@ -46,9 +46,11 @@ def test_a_live_bundle_is_the_trace_so_far_and_text_twice() -> None:
     assert live_bundle(story.trace, 1.5) == {
         MIME: snapshot(story.trace),
         "text/html": (
-            "<pre>Question  Is 1 &lt; 2?\nRun       ○ running · 1.5 s\n0 rlm big  papers: list of 3 str</pre>"
+            "<pre>Question  Is 1 &lt; 2?\nRun       ○ running · 1.5 s · isolation: worker\n0 rlm big  papers: list of 3 str</pre>"
         ),
-        "text/plain": ("Question  Is 1 < 2?\nRun       ○ running · 1.5 s\n0 rlm big  papers: list of 3 str"),
+        "text/plain": (
+            "Question  Is 1 < 2?\nRun       ○ running · 1.5 s · isolation: worker\n0 rlm big  papers: list of 3 str"
+        ),
     }
 
 

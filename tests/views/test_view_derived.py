@@ -25,7 +25,7 @@ def test_a_fork_as_text() -> None:
         text_tree(fork())
         == """\
 Question  Which papers disagree?
-Run       ⚠ exhausted · 2.50 s · 4 sub-calls · 250 → 9 tokens · $0.0030  \
+Run       ⚠ exhausted · 2.50 s · 4 sub-calls · 250 → 9 tokens · $0.0030 · isolation: worker  \
 [a person's replies; replayed from a trace: demo rules, not a language model]
 Origin    Fork of papers-0 at 0.2: reply “print(llm_query("Is 3 true?"))”, limits max_turns 3 · \
 4 replayed, 1 by a person, 2 new · 1 step differs from the record

@@ -33,7 +33,7 @@ def test_one_call() -> None:
         text_tree(one_call())
         == """\
 Question  Which papers disagree?
-Run       ✓ finished · 1.00 s · 280 → 32 tokens · $0.0030
+Run       ✓ finished · 1.00 s · 280 → 32 tokens · $0.0030 · isolation: worker
 0 rlm big  papers: list of 3 str
 ├─ turn 1  print(len(context))
 │  └─ → 3
@@ -61,7 +61,7 @@ def test_a_failed_run_says_where_and_why() -> None:
         text_tree(error())
         == """\
 Question  Which papers disagree?
-Run       ✗ failed · 0.90 s · 100 → 10 tokens · retried 3×
+Run       ✗ failed · 0.90 s · 100 → 10 tokens · retried 3× · isolation: worker
 0 rlm big  papers: list of 3 str
 ├─ turn 1  print(contxt)
 │  └─ ✗ NameError: name 'contxt' is not defined
@@ -72,7 +72,7 @@ Error     ServerUnreachable: no connection"""
 
 def test_a_cut_off_run_keeps_its_figures() -> None:
     assert text_tree(cut_off()).splitlines()[1:3] == [
-        "Run       ✂ cut off · 0.80 s · 2 sub-calls · 200 → 20 tokens · 1 failed inside",
+        "Run       ✂ cut off · 0.80 s · 2 sub-calls · 200 → 20 tokens · 1 failed inside · isolation: worker",
         "0 rlm big  papers: list of 3 str",
     ]
 
@@ -85,7 +85,7 @@ def test_a_run_that_runs_ticks() -> None:
         text_tree(story.trace, now=61.5)
         == """\
 Question  Which papers disagree?
-Run       ○ running · 1 min 1 s
+Run       ○ running · 1 min 1 s · isolation: worker
 0 rlm big  papers: list of 3 str
 └─ turn 1  ○ waiting for the model"""
     )
@@ -96,7 +96,7 @@ def test_a_running_run_keeps_its_figures() -> None:
     story.root()
     story.reply("0", 1, "thinking")
     assert text_tree(story.trace, now=2.0).splitlines()[1] == (
-        "Run       ○ running · 2.0 s · 100 → 10 tokens"
+        "Run       ○ running · 2.0 s · 100 → 10 tokens · isolation: worker"
     )
 
 
