@@ -13,7 +13,6 @@ import re
 import shutil
 import stat
 import tempfile
-import time
 from collections.abc import Iterator
 from queue import SimpleQueue
 from threading import Thread
@@ -78,20 +77,26 @@ def sweep() -> None:
 
 def _unowned() -> Iterator[str]:
     """The folders that look like ours, and are old enough to have been locked."""
-    place = tempfile.gettempdir()
-    with contextlib.suppress(OSError), os.scandir(place) as inside:
+    with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as inside:
+        now = _now()
         for entry in inside:
-            if _NAME.fullmatch(entry.name) and _is_old(entry):
+            if _NAME.fullmatch(entry.name) and _is_old(entry, now):
                 yield entry.path
 
 
-def _is_old(entry: os.DirEntry[str]) -> bool:
+def _now() -> float:
+    """What a file says that is made now: the clock of its system, by which the others have their dates."""
+    with tempfile.TemporaryFile() as file:
+        return os.fstat(file.fileno()).st_ctime
+
+
+def _is_old(entry: os.DirEntry[str], now: float) -> bool:
     try:
         found = entry.stat(follow_symlinks=False)
     except OSError:
         return False
     ours = LOCKS and stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
-    return ours and time.time() - found.st_ctime > YOUNG_SECONDS
+    return ours and now - found.st_ctime > YOUNG_SECONDS
 
 
 def _lock(folder: str) -> int:
