@@ -719,11 +719,10 @@ def test_after_a_restart_a_run_is_read_from_its_file(session: Session, serve: Se
     assert front_end.of("hello")[0]["runs"] == []
     front_end.watch(run)
     session.until(lambda: front_end.over(run))
-    assert [event["type"] for event in front_end.events(run)] == [
-        "run_started",
-        "call_started",
-        "model_asked",
-    ]
+    told = [event["type"] for event in front_end.events(run)]
+    # A kernel that is shut down may still have said that its calls are interrupted.
+    assert told[:3] == ["run_started", "call_started", "model_asked"]
+    assert set(told[3:]) <= {"call_finished", "run_finished"}
     assert "interrupt the kernel" in front_end.ask("stop", run)["error"]
 
 

@@ -41,13 +41,12 @@ class _Cleaner:
     def _work(self) -> None:
         sweep()
         while True:
-            folder = self.queue.get()
-            remove(folder)
-            if not os.path.exists(folder):
-                self.forget(folder)
+            self.discard(self.queue.get())
 
-    def forget(self, folder: str) -> None:
-        held = self.there.pop(folder, -1)
+    def discard(self, folder: str) -> None:
+        """Removes a folder of this process, and lets go of it."""
+        remove(folder)
+        held = -1 if os.path.exists(folder) else self.there.pop(folder, -1)
         if held >= 0:
             os.close(held)
 
@@ -64,6 +63,11 @@ def clear(folder: str) -> None:
     """Removes the folder, soon; whatever was in it is no error."""
     if folder:
         _cleaner().queue.put(folder)
+
+
+def discard(folder: str) -> None:
+    """Removes a folder that was made here, now: for threads that may wait for that."""
+    _cleaner().discard(folder)
 
 
 def sweep() -> None:
@@ -164,4 +168,4 @@ def _remove_rest() -> None:
 
 _cleaners: dict[int, _Cleaner] = {}
 
-__all__ = ["LOCKS", "PREFIX", "YOUNG_SECONDS", "clear", "make_folder", "remove", "sweep"]
+__all__ = ["LOCKS", "PREFIX", "YOUNG_SECONDS", "clear", "discard", "make_folder", "remove", "sweep"]

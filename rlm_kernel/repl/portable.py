@@ -19,7 +19,7 @@ import threading
 from typing import Any
 
 from rlm_kernel.errors import ProtocolError, ReplError, WorkerLost
-from rlm_kernel.repl.folders import clear, make_folder
+from rlm_kernel.repl.folders import discard, make_folder
 from rlm_kernel.repl.frames import FrameParser, pack
 from rlm_kernel.repl.launcher import Hooks
 from rlm_kernel.repl.pack import Packed
@@ -76,7 +76,7 @@ class PortableProcess:
             self._start(context)
         except OSError as error:
             self._stop_reading()
-            clear(self._workdir)
+            discard(self._workdir)
             raise ReplError(f"no worker can be started: {error}") from error
         start_thread(self._wait, "rlm-wait")
         self._watch_memory()
@@ -166,7 +166,7 @@ class PortableProcess:
         self._up.flush()  # what it sent last is heard before its end
         self._call(lambda: self._die(code))
         self._closed.wait()
-        clear(self._workdir)
+        discard(self._workdir)
 
     def _die(self, code: int) -> None:
         self._ended = True

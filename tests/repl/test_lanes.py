@@ -90,7 +90,8 @@ def test_each_block_numbers_anew(worker: Worker) -> None:
 
 ORDER = """
 import threading
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 out = []
 def work(name):
     out.append(llm_query(name))
@@ -98,8 +99,10 @@ threads = [threading.Thread(target=work, args=(name,)) for name in 'abcdefgh']
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 print(''.join(out))
+told = SimpleQueue()
 with ThreadPoolExecutor(8) as pool:
-    print(''.join(done.result() for done in as_completed([pool.submit(llm_query, name) for name in 'abcdefgh'])))
+    for name in 'abcdefgh': pool.submit(lambda name=name: told.put(llm_query(name)))
+print(''.join(told.get() for _ in 'abcdefgh'))
 """
 
 
